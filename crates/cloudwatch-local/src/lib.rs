@@ -1,0 +1,1 @@
+//! A small, strict CloudWatch endpoint on this machine, for tests and demonstrations.

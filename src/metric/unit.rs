@@ -1,0 +1,119 @@
+//! The 27 standard units (API Reference, `MetricDatum`, `Unit`).
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::MetricError;
+
+macro_rules! units {
+    ($($variant:ident = $text:literal),+ $(,)?) => {
+        /// The unit of a metric's points.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)]
+        pub enum Unit {
+            $($variant),+
+        }
+
+        impl Unit {
+            /// Every unit, in the order of the API Reference.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The unit as the API spells it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text),+
+                }
+            }
+        }
+    };
+}
+
+units! {
+    Seconds = "Seconds",
+    Microseconds = "Microseconds",
+    Milliseconds = "Milliseconds",
+    Bytes = "Bytes",
+    Kilobytes = "Kilobytes",
+    Megabytes = "Megabytes",
+    Gigabytes = "Gigabytes",
+    Terabytes = "Terabytes",
+    Bits = "Bits",
+    Kilobits = "Kilobits",
+    Megabits = "Megabits",
+    Gigabits = "Gigabits",
+    Terabits = "Terabits",
+    Percent = "Percent",
+    Count = "Count",
+    BytesPerSecond = "Bytes/Second",
+    KilobytesPerSecond = "Kilobytes/Second",
+    MegabytesPerSecond = "Megabytes/Second",
+    GigabytesPerSecond = "Gigabytes/Second",
+    TerabytesPerSecond = "Terabytes/Second",
+    BitsPerSecond = "Bits/Second",
+    KilobitsPerSecond = "Kilobits/Second",
+    MegabitsPerSecond = "Megabits/Second",
+    GigabitsPerSecond = "Gigabits/Second",
+    TerabitsPerSecond = "Terabits/Second",
+    CountPerSecond = "Count/Second",
+    None = "None",
+}
+
+impl Unit {
+    pub(super) fn list() -> String {
+        let all: Vec<_> = Self::ALL.iter().map(|unit| unit.as_str()).collect();
+        all.join(", ")
+    }
+}
+
+impl FromStr for Unit {
+    type Err = MetricError;
+
+    fn from_str(text: &str) -> Result<Self, MetricError> {
+        if let Some(unit) = Self::ALL.iter().find(|unit| unit.as_str() == text) {
+            return Ok(*unit);
+        }
+        let nearest = crate::text::nearest(text, Self::ALL.iter().map(|unit| unit.as_str()))
+            .and_then(|name| Self::ALL.iter().find(|unit| unit.as_str() == name))
+            .copied()
+            .unwrap_or(Self::Count);
+        Err(MetricError::UnknownUnit {
+            given: crate::text::excerpt(text),
+            nearest,
+        })
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_unit_reads_back_from_its_spelling() {
+        assert_eq!(Unit::ALL.len(), 27);
+        for unit in Unit::ALL {
+            assert_eq!(unit.as_str().parse::<Unit>().unwrap(), *unit);
+        }
+    }
+
+    #[test]
+    fn wrong_case_is_refused_with_the_right_spelling() {
+        for (given, right) in [
+            ("count", "Count"),
+            ("BYTES/SECOND", "Bytes/Second"),
+            ("Procent", "Percent"),
+        ] {
+            let message = given.parse::<Unit>().unwrap_err().to_string();
+            assert!(
+                message.contains(&format!("did you mean {right}?")),
+                "{message}"
+            );
+        }
+    }
+}

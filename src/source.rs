@@ -1,0 +1,177 @@
+//! Where values come from: the grammar of a value (README, "Sources") and the one
+//! trait behind it. Each kind of source is a file below this module.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::metric::{Dimension, MetricError, Value};
+use crate::text::{excerpt, nearest};
+
+mod constant;
+mod file;
+mod json;
+mod random;
+mod timestamp;
+
+/// Most bytes that are read of a file, a response or a program's output.
+pub const READ_MAX: usize = 1024 * 1024;
+
+/// The forms of a value, each with the example that error messages show.
+const FORMS: &[(&str, &str)] = &[
+    ("random", "random:1-100"),
+    ("timestamp", "timestamp"),
+    ("file", "file:/run/queue/depth"),
+];
+
+/// Something that yields the readings of a tick.
+///
+/// A source may keep state between ticks (the last count of a counter, say). It is
+/// never sampled twice at the same time.
+pub trait Source: fmt::Debug + Send + Sync {
+    /// Takes the readings of one tick. The caller ends it at `SOURCE_TIMEOUT` by
+    /// dropping the future, so whatever must be undone is undone on drop.
+    fn sample<'a>(&'a self, tick: &'a Tick) -> Sampling<'a>;
+}
+
+/// The readings to come of one source.
+pub type Sampling<'a> =
+    Pin<Box<dyn Future<Output = Result<Vec<Reading>, SampleError>> + Send + 'a>>;
+
+/// Why a source gave no value: each kind of source has its own error.
+pub type SampleError = Box<dyn Error + Send + Sync>;
+
+/// What the sources of one tick share.
+#[derive(Clone, Debug)]
+pub struct Tick {
+    /// The scheduled moment.
+    pub at: DateTime<Utc>,
+}
+
+/// One value that a source yields, and how its metric differs from the entry's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// What was measured.
+    pub value: Value,
+    /// Dimensions beside those of the entry.
+    pub dimensions: Vec<Dimension>,
+    /// What is put behind the entry's metric name.
+    pub suffix: &'static str,
+}
+
+impl From<Value> for Reading {
+    fn from(value: Value) -> Self {
+        Self {
+            value,
+            dimensions: Vec::new(),
+            suffix: "",
+        }
+    }
+}
+
+/// Settings of an entry that only some kinds of source take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// A file of request headers, one `Name: value` a line.
+    pub headers_file: Option<PathBuf>,
+}
+
+/// Why a text is not a source.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum ParseSourceError {
+    #[error("no value is given, write a number or a source such as {}", examples())]
+    Empty,
+    #[error("{given:?} is neither a number nor a source{}; sources are {}", suggestion(.given), examples())]
+    Unknown { given: String },
+    #[error(transparent)]
+    Value(#[from] MetricError),
+    #[error(transparent)]
+    Random(#[from] random::ParseRandomError),
+    #[error(transparent)]
+    File(#[from] file::ParseFileError),
+}
+
+/// Reads one value of the grammar.
+pub fn parse(text: &str, _options: &Options) -> Result<Arc<dyn Source>, ParseSourceError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(ParseSourceError::Empty);
+    }
+    if let Ok(number) = text.parse::<f64>() {
+        return Ok(Arc::new(constant::Constant::new(number)?));
+    }
+    let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+    match kind {
+        "timestamp" if text == kind => Ok(Arc::new(timestamp::Timestamp)),
+        "random" => Ok(Arc::new(rest.parse::<random::Random>()?)),
+        "file" => Ok(Arc::new(rest.parse::<file::File>()?)),
+        _ => Err(ParseSourceError::Unknown {
+            given: excerpt(text),
+        }),
+    }
+}
+
+/// What was read in the place of a number.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum NumberError {
+    #[error("expected a number, read {read:?}")]
+    NotANumber { read: String },
+    #[error("expected a number, read {read:?}")]
+    NotAccepted { read: String, source: MetricError },
+}
+
+/// The number that a text consists of, white space around it aside.
+pub(crate) fn number(text: &str) -> Result<Value, NumberError> {
+    let read = || excerpt(text.trim());
+    let number: f64 = text
+        .trim()
+        .parse()
+        .map_err(|_| NumberError::NotANumber { read: read() })?;
+    Value::try_from(number).map_err(|source| NumberError::NotAccepted {
+        read: read(),
+        source,
+    })
+}
+
+fn examples() -> String {
+    let examples: Vec<_> = FORMS.iter().map(|(_, example)| *example).collect();
+    examples.join(", ")
+}
+
+fn suggestion(given: &str) -> String {
+    let kind = given.split(':').next().unwrap_or(given);
+    match nearest(kind, FORMS.iter().map(|(name, _)| *name)) {
+        Some(name) if strsim::levenshtein(kind, name) <= 2 => {
+            format!(", did you mean {name}?")
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_source_is_answered_with_the_nearest_and_the_forms() {
+        let error = parse("fiel:/x", &Options::default())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("did you mean file?"), "{error}");
+        assert!(error.contains("random:1-100"), "{error}");
+    }
+
+    #[test]
+    fn number_shows_what_was_read() {
+        assert_eq!(number(" 4.5\n").unwrap().get(), 4.5);
+        let error = number("12 apples\x1b[0m").unwrap_err().to_string();
+        assert_eq!(error, r#"expected a number, read "12 apples\u{1b}[0m""#);
+    }
+}

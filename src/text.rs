@@ -1,0 +1,43 @@
+//! Small operations on text that several layers need.
+
+/// Longest excerpt of foreign text in a message: enough to recognise it, too
+/// short to flood a log.
+const EXCERPT_MAX: usize = 80;
+
+/// The first characters of foreign text, so that a message stays bounded.
+#[must_use]
+pub fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The known name that is closest to `given`, letter case aside; of equals, the first.
+#[must_use]
+pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = excerpt(given).to_lowercase();
+    known
+        .into_iter()
+        .min_by_key(|name| strsim::levenshtein(&given, &name.to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_name_needs_the_fewest_edits() {
+        assert_eq!(
+            nearest("METRIC_NAM", ["METRIC_UNIT", "METRIC_NAME"]),
+            Some("METRIC_NAME")
+        );
+        assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn excerpt_is_cut_at_a_character() {
+        assert_eq!(excerpt("short"), "short");
+        assert_eq!(excerpt(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
+    }
+}
