@@ -2,6 +2,8 @@
 //! point in an outage. ARCHITECTURE.md has the map of these modules.
 
 pub mod metric;
+pub mod outbox;
+pub mod publish;
 pub mod source;
 pub mod telemetry;
 pub mod text;

@@ -1,0 +1,95 @@
+//! A batch: points of one namespace that fit one request.
+
+use std::ops::Range;
+
+use super::{Held, Id};
+use crate::metric::{Namespace, Point};
+
+/// Most points of one request (API Reference, `PutMetricData`).
+pub const BATCH_POINTS_MAX: usize = 1000;
+/// Most bytes of one request before compression. The service takes 1 MB (API
+/// Reference, `PutMetricData`); the rest is for the frame around the points.
+pub const BATCH_BYTES_MAX: usize = 999_000;
+
+/// At least one point; all of one namespace, in order of arrival.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    namespace: Namespace,
+    held: Vec<Held>,
+}
+
+impl Batch {
+    /// Takes as many of the first points as one request carries.
+    pub(super) fn fill<'a>(
+        namespace: &Namespace,
+        points: impl Iterator<Item = &'a Held>,
+    ) -> Option<Self> {
+        let mut bytes = 0;
+        let held: Vec<Held> = points
+            .take(BATCH_POINTS_MAX)
+            .take_while(|held| {
+                bytes += held.point.metric.request_bytes_max();
+                bytes <= BATCH_BYTES_MAX
+            })
+            .cloned()
+            .collect();
+        (!held.is_empty()).then(|| Self {
+            namespace: namespace.clone(),
+            held,
+        })
+    }
+
+    /// The namespace of all points.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// The points in order of arrival.
+    pub fn points(&self) -> impl ExactSizeIterator<Item = &Point> {
+        self.held.iter().map(|held| &held.point)
+    }
+
+    /// How many points; never 0.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The places of the points, in ascending order.
+    pub fn ids(&self) -> impl Iterator<Item = Id> {
+        self.held.iter().map(|held| held.id)
+    }
+
+    /// The place of the first point.
+    pub(super) fn first_id(&self) -> Id {
+        self.held
+            .first()
+            .expect("a batch has at least one point")
+            .id
+    }
+
+    /// The points of a range of positions, none if it is empty.
+    #[must_use]
+    pub fn part(&self, positions: Range<usize>) -> Option<Self> {
+        let held = self.held.get(positions)?;
+        (!held.is_empty()).then(|| Self {
+            namespace: self.namespace.clone(),
+            held: held.to_vec(),
+        })
+    }
+
+    /// All points but one, none if that was the last.
+    #[must_use]
+    pub fn without(&self, position: usize) -> Option<Self> {
+        let mut held = self.held.clone();
+        if position < held.len() {
+            held.remove(position);
+        }
+        (!held.is_empty()).then(|| Self {
+            namespace: self.namespace.clone(),
+            held,
+        })
+    }
+}

@@ -1,0 +1,168 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::metric::{Metric, Value};
+
+fn metric(namespace: &str, dimensions: &str) -> Arc<Metric> {
+    Arc::new(Metric {
+        namespace: namespace.parse().unwrap(),
+        name: "M".parse().unwrap(),
+        unit: crate::metric::Unit::Count,
+        dimensions: dimensions.parse().unwrap(),
+        resolution: crate::metric::Resolution::Standard,
+    })
+}
+
+fn moment(minute: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_040 + minute * 60, 0).unwrap()
+}
+
+/// The points of one tick; a point's value is its minute, to tell it again.
+fn tick(metric: &Arc<Metric>, minute: i64, count: usize) -> Vec<Point> {
+    let point = Point {
+        metric: metric.clone(),
+        at: moment(minute),
+        value: Value::try_from(minute as f64).unwrap(),
+    };
+    vec![point; count]
+}
+
+fn minutes(batch: &Batch) -> Vec<f64> {
+    batch.points().map(|point| point.value.get()).collect()
+}
+
+#[test]
+fn newest_tick_goes_first_then_the_backlog_oldest_first() {
+    let metric = metric("A", "");
+    let mut outbox = Outbox::new(100);
+    for minute in 1..=3 {
+        outbox.push(tick(&metric, minute, 1));
+    }
+    let newest = outbox.next_batch(&metric.namespace).unwrap();
+    assert_eq!(minutes(&newest), [3.0]);
+    assert_eq!(outbox.accept(&newest), 1);
+    assert!(!outbox.has_tick(&metric.namespace));
+    let backlog = outbox.next_batch(&metric.namespace).unwrap();
+    assert_eq!(minutes(&backlog), [1.0, 2.0]);
+    outbox.accept(&backlog);
+    assert!(outbox.is_empty());
+    assert_eq!(outbox.next_batch(&metric.namespace), None);
+}
+
+#[test]
+fn postponed_tick_joins_the_backlog_in_its_place() {
+    let metric = metric("A", "");
+    let mut outbox = Outbox::new(100);
+    outbox.push(tick(&metric, 1, 1));
+    outbox.postpone(&metric.namespace);
+    assert!(!outbox.has_tick(&metric.namespace));
+    outbox.push(tick(&metric, 2, 1));
+    assert!(outbox.has_tick(&metric.namespace));
+    outbox.postpone(&metric.namespace);
+    let backlog = outbox.next_batch(&metric.namespace).unwrap();
+    assert_eq!(minutes(&backlog), [1.0, 2.0]);
+}
+
+#[test]
+fn batch_holds_a_thousand_points() {
+    let metric = metric("A", "");
+    let mut outbox = Outbox::new(10_000);
+    outbox.push(tick(&metric, 1, 1001));
+    let first = outbox.next_batch(&metric.namespace).unwrap();
+    assert_eq!(first.len(), BATCH_POINTS_MAX);
+    outbox.accept(&first);
+    assert_eq!(outbox.next_batch(&metric.namespace).unwrap().len(), 1);
+}
+
+#[test]
+fn batch_stays_below_the_byte_limit() {
+    let long = (0..30)
+        .map(|i| format!("D{i}={}", "v".repeat(1024)))
+        .collect::<Vec<_>>()
+        .join(",");
+    let metric = metric("A", &long);
+    let mut outbox = Outbox::new(10_000);
+    outbox.push(tick(&metric, 1, 100));
+    let batch = outbox.next_batch(&metric.namespace).unwrap();
+    assert_eq!(batch.len(), BATCH_BYTES_MAX / metric.request_bytes_max());
+}
+
+#[test]
+fn namespaces_do_not_mix() {
+    let (a, b) = (metric("A", ""), metric("B", ""));
+    let mut outbox = Outbox::new(100);
+    outbox.push([tick(&a, 1, 2), tick(&b, 1, 3)].concat());
+    assert_eq!(outbox.next_batch(&a.namespace).unwrap().len(), 2);
+    assert_eq!(outbox.next_batch(&b.namespace).unwrap().len(), 3);
+    assert_eq!(outbox.namespaces().count(), 2);
+    assert_eq!((outbox.len(), outbox.len_of(&b.namespace)), (5, 3));
+}
+
+#[test]
+fn bound_drops_the_oldest_of_all_namespaces_and_counts_them() {
+    let (a, b) = (metric("A", ""), metric("B", ""));
+    let mut outbox = Outbox::new(3);
+    outbox.push(tick(&b, 1, 2));
+    let (pushed, dropped) = outbox.push(tick(&a, 2, 3));
+    assert_eq!(pushed.len(), 3);
+    assert_eq!(
+        dropped.iter().map(|h| h.point.at).collect::<Vec<_>>(),
+        [moment(1); 2]
+    );
+    assert_eq!(outbox.len(), 3);
+    assert_eq!(outbox.losses_of(&b.namespace).overflowed, 2);
+    assert_eq!(outbox.losses_of(&a.namespace).total(), 0);
+    assert_eq!(outbox.losses().total(), 2);
+}
+
+#[test]
+fn accepting_what_the_bound_pushed_out_meanwhile_removes_the_rest() {
+    let metric = metric("A", "");
+    let mut outbox = Outbox::new(2);
+    outbox.push(tick(&metric, 1, 2));
+    let batch = outbox.next_batch(&metric.namespace).unwrap();
+    outbox.push(tick(&metric, 2, 1));
+    assert_eq!(outbox.accept(&batch), 1);
+    assert_eq!(outbox.len(), 1);
+}
+
+#[test]
+fn points_expire_an_hour_before_the_service_refuses_them() {
+    let metric = metric("A", "");
+    let mut outbox = Outbox::new(10);
+    outbox.push(tick(&metric, 0, 1));
+    outbox.push(tick(&metric, 1, 1));
+    assert!(outbox.expire(moment(1)).is_empty());
+    let expired = outbox.expire(moment(0) + AGE_MAX);
+    assert_eq!(expired.len(), 1);
+    assert_eq!(expired[0].point.at, moment(0));
+    assert_eq!(outbox.losses().expired, 1);
+    assert_eq!(outbox.len(), 1);
+    assert_eq!(outbox.span(), Some((moment(1), moment(1))));
+}
+
+#[test]
+fn refused_points_are_counted() {
+    let metric = metric("A", "");
+    let mut outbox = Outbox::new(10);
+    outbox.push(tick(&metric, 1, 3));
+    let batch = outbox.next_batch(&metric.namespace).unwrap();
+    assert_eq!(outbox.refuse(&batch.part(1..2).unwrap()), 1);
+    assert_eq!(outbox.losses().refused, 1);
+    assert_eq!(outbox.len(), 2);
+}
+
+#[test]
+fn restored_points_are_backlog_and_keep_their_places() {
+    let metric = metric("A", "");
+    let mut outbox = Outbox::new(2);
+    let held = |id, minute| Held {
+        id,
+        point: tick(&metric, minute, 1).remove(0),
+    };
+    let dropped = outbox.restore([held(7, 1), held(8, 2), held(9, 3)]);
+    assert_eq!(dropped, [held(7, 1)]);
+    assert!(!outbox.has_tick(&metric.namespace));
+    let (pushed, _) = outbox.push(tick(&metric, 4, 1));
+    assert_eq!(pushed[0].id, 10);
+}

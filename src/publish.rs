@@ -1,0 +1,80 @@
+//! Delivery: the port to the service, the verdict on each failure, the one retry
+//! loop, and the isolation of bad points.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use crate::outbox::Batch;
+
+mod delivery;
+mod retry;
+mod verdict;
+
+pub use delivery::{Delivery, Outcome, Step};
+pub use retry::Retry;
+pub use verdict::Verdict;
+
+/// Where batches go. One call is one attempt; the sink never retries by itself.
+pub trait Sink: Send + Sync + 'static {
+    /// Sends one batch, which the service accepts or refuses as a whole.
+    fn put(&self, batch: &Batch) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// Why one attempt did not deliver.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened, as far as the verdict depends on it.
+    pub kind: FailureKind,
+    /// The cause in the client below.
+    pub source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What happened to an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The service did not answer: name resolution, connection, TLS, time-out, or an
+    /// answer that cannot be read.
+    NoAnswer,
+    /// There are no credentials to sign the request with.
+    NoCredentials,
+    /// The service answered with an error.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The service's error code, empty if the answer had none.
+        code: String,
+        /// The service's own words.
+        message: String,
+        /// How long the service asks to wait.
+        retry_after: Option<Duration>,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            FailureKind::NoAnswer => f.write_str("the service did not answer"),
+            FailureKind::NoCredentials => f.write_str("no credentials to sign the request with"),
+            FailureKind::Refused {
+                status,
+                code,
+                message,
+                ..
+            } => {
+                write!(f, "the service answered {status}")?;
+                for part in [code, message].into_iter().filter(|part| !part.is_empty()) {
+                    write!(f, " {part}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,212 @@
+//! What a failure means for the points of the batch.
+
+use std::time::Duration;
+
+use super::{Failure, FailureKind};
+
+/// What to do after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The service or the way to it is at fault: send again, not before `after`.
+    Retry {
+        /// What the service asks for.
+        after: Option<Duration>,
+    },
+    /// Somebody must act first: keep the points, do not retry in this tick.
+    Hold,
+    /// One of the points is at fault. `member` is the position that the service
+    /// named, counted from 0.
+    Isolate {
+        /// The position that the message names.
+        member: Option<usize>,
+    },
+    /// The request is too large: send it in halves.
+    Split,
+}
+
+/// Codes and beginnings of codes that only somebody's action can change
+/// (CloudWatch API Reference, "Common Errors").
+const HOLD: &[&str] = &[
+    "ExpiredToken",
+    "AccessDenied",
+    "UnrecognizedClient",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "OptInRequired",
+    "MissingAuthenticationToken",
+    "IncompleteSignature",
+    "NotAuthorized",
+];
+
+/// Codes and beginnings of codes that blame a point.
+const ISOLATE: &[&str] = &[
+    "InvalidParameter",
+    "MissingParameter",
+    "MissingRequiredParameter",
+    "ValidationError",
+];
+
+impl Failure {
+    /// The verdict of design §5. Whatever is not known there is retried.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match &self.kind {
+            FailureKind::NoAnswer => Verdict::Retry { after: None },
+            FailureKind::NoCredentials => Verdict::Hold,
+            FailureKind::Refused {
+                status,
+                code,
+                message,
+                retry_after,
+            } => {
+                let is = |codes: &[&str]| codes.iter().any(|known| code.starts_with(known));
+                // A wrong clock is told apart from a wrong secret by the message alone.
+                let skewed = code == "SignatureDoesNotMatch" && is_about_time(message);
+                if is(HOLD) && !skewed {
+                    Verdict::Hold
+                } else if is(ISOLATE) {
+                    Verdict::Isolate {
+                        member: named_member(message),
+                    }
+                } else if *status == 413 {
+                    Verdict::Split
+                } else {
+                    Verdict::Retry {
+                        after: *retry_after,
+                    }
+                }
+            }
+        }
+    }
+
+    /// What somebody can do about it, for the log.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        let FailureKind::Refused { code, message, .. } = &self.kind else {
+            return match self.kind {
+                FailureKind::NoCredentials => Some(
+                    "the credentials are gone or cannot be renewed; check the role, the profile or the AWS_* variables",
+                ),
+                _ => Some(
+                    "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL; the points are held and sent later",
+                ),
+            };
+        };
+        let begins = |known: &[&str]| known.iter().any(|known| code.starts_with(known));
+        if is_about_time(message) || begins(&["RequestExpired", "RequestTimeTooSkewed"]) {
+            Some("this machine's clock is wrong; set it, for example with NTP")
+        } else if begins(&["AccessDenied", "NotAuthorized"]) {
+            Some(
+                "allow cloudwatch:PutMetricData for this namespace, see iam-policy.json; the points are held and sent once it is allowed",
+            )
+        } else if begins(&["ExpiredToken"]) {
+            Some("the session token has expired; give fresh credentials or use a role")
+        } else if begins(&["OptInRequired"]) {
+            Some("enable the region or the service for this account")
+        } else if begins(HOLD) {
+            Some("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether a refusal of a signature speaks of the time of signing.
+fn is_about_time(message: &str) -> bool {
+    ["Signature expired", "Signature not yet current"]
+        .iter()
+        .any(|known| message.contains(known))
+}
+
+/// The position in `MetricData.member.N` or `MetricData[N]`-like names, counted from
+/// 0. The service counts from 1 behind `member.`.
+fn named_member(message: &str) -> Option<usize> {
+    let (_, rest) = message.split_once("MetricData.member.")?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse::<usize>().ok()?.checked_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRY: Verdict = Verdict::Retry { after: None };
+    const ISOLATE_ANY: Verdict = Verdict::Isolate { member: None };
+
+    fn refused(status: u16, code: &str, message: &str) -> Verdict {
+        let failure = Failure {
+            kind: FailureKind::Refused {
+                status,
+                code: code.to_owned(),
+                message: message.to_owned(),
+                retry_after: None,
+            },
+            source: None,
+        };
+        failure.verdict()
+    }
+
+    #[test]
+    fn every_row_of_the_table_has_its_verdict() {
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert_eq!(refused(status, "", ""), RETRY, "{status}");
+        }
+        for code in [
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "RequestLimitExceeded",
+            "LimitExceeded",
+            "LimitExceededFault",
+            "InternalServiceFault",
+            "ServiceUnavailable",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "RequestExpired",
+            "RequestTimeTooSkewed",
+            "SomethingNew",
+        ] {
+            assert_eq!(refused(400, code, ""), RETRY, "{code}");
+        }
+        for code in [
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "AccessDenied",
+            "AccessDeniedException",
+            "UnrecognizedClientException",
+            "InvalidClientTokenId",
+            "SignatureDoesNotMatch",
+            "OptInRequired",
+        ] {
+            assert_eq!(refused(403, code, ""), Verdict::Hold, "{code}");
+        }
+        for code in [
+            "InvalidParameterValue",
+            "InvalidParameterCombination",
+            "MissingParameter",
+            "MissingRequiredParameterException",
+            "ValidationError",
+        ] {
+            assert_eq!(refused(400, code, ""), ISOLATE_ANY, "{code}");
+        }
+        assert_eq!(refused(413, "", ""), Verdict::Split);
+    }
+
+    #[test]
+    fn expired_signature_is_a_wrong_clock_and_retried() {
+        let message = "Signature expired: 20200101T000000Z is now earlier than 20200101T001500Z";
+        assert_eq!(refused(403, "SignatureDoesNotMatch", message), RETRY);
+    }
+
+    #[test]
+    fn member_is_read_from_the_message() {
+        let named = |message| named_member(message);
+        assert_eq!(
+            named("The parameter MetricData.member.12.Value must be a number"),
+            Some(11)
+        );
+        for unnamed in ["", "MetricData.member.x", "MetricData.member.0.Value"] {
+            assert_eq!(named(unnamed), None, "{unnamed}");
+        }
+    }
+}
