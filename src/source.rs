@@ -7,6 +7,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -15,9 +16,12 @@ use crate::text::{excerpt, nearest};
 
 mod constant;
 mod file;
+mod http;
 mod json;
 mod random;
 mod timestamp;
+
+pub use http::HttpConfig;
 
 /// Most bytes that are read of a file, a response or a program's output.
 pub const READ_MAX: usize = 1024 * 1024;
@@ -27,6 +31,8 @@ const FORMS: &[(&str, &str)] = &[
     ("random", "random:1-100"),
     ("timestamp", "timestamp"),
     ("file", "file:/run/queue/depth"),
+    ("http", "http://127.0.0.1:8080/stats#/queue/depth"),
+    ("https", "https://example.com/stats"),
 ];
 
 /// Something that yields the readings of a tick.
@@ -40,8 +46,7 @@ pub trait Source: fmt::Debug + Send + Sync {
 }
 
 /// The readings to come of one source.
-pub type Sampling<'a> =
-    Pin<Box<dyn Future<Output = Result<Vec<Reading>, SampleError>> + Send + 'a>>;
+pub type Sampling<'a> = Pin<Box<dyn Future<Output = Result<Readings, SampleError>> + Send + 'a>>;
 
 /// Why a source gave no value: each kind of source has its own error.
 pub type SampleError = Box<dyn Error + Send + Sync>;
@@ -51,6 +56,52 @@ pub type SampleError = Box<dyn Error + Send + Sync>;
 pub struct Tick {
     /// The scheduled moment.
     pub at: DateTime<Utc>,
+    /// How long the caller waits for one source (`SOURCE_TIMEOUT`). A source for which
+    /// "no answer" is a value gives it a little earlier.
+    pub timeout: Duration,
+    /// What outlives the tick.
+    pub resources: Arc<Resources>,
+}
+
+/// What the sources share across ticks.
+#[derive(Debug)]
+pub struct Resources {
+    /// The client of every request.
+    pub(crate) http: http::HttpClient,
+}
+
+impl Resources {
+    /// Opens nothing yet: sources of other kinds cost no memory here.
+    #[must_use]
+    pub fn new(http: HttpConfig) -> Self {
+        Self {
+            http: http::HttpClient::new(http),
+        }
+    }
+}
+
+/// What a source yields at one tick: a bad value costs only its own point.
+#[derive(Debug, Default)]
+pub struct Readings {
+    /// The values that are good.
+    pub readings: Vec<Reading>,
+    /// One error for each value that is not, or for a group of them.
+    pub problems: Vec<SampleError>,
+}
+
+impl From<Vec<Reading>> for Readings {
+    fn from(readings: Vec<Reading>) -> Self {
+        Self {
+            readings,
+            problems: Vec::new(),
+        }
+    }
+}
+
+impl From<Value> for Readings {
+    fn from(value: Value) -> Self {
+        vec![Reading::from(value)].into()
+    }
 }
 
 /// One value that a source yields, and how its metric differs from the entry's own.
@@ -95,10 +146,12 @@ pub enum ParseSourceError {
     Random(#[from] random::ParseRandomError),
     #[error(transparent)]
     File(#[from] file::ParseFileError),
+    #[error(transparent)]
+    Http(#[from] http::ParseHttpError),
 }
 
 /// Reads one value of the grammar.
-pub fn parse(text: &str, _options: &Options) -> Result<Arc<dyn Source>, ParseSourceError> {
+pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSourceError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(ParseSourceError::Empty);
@@ -111,6 +164,7 @@ pub fn parse(text: &str, _options: &Options) -> Result<Arc<dyn Source>, ParseSou
         "timestamp" if text == kind => Ok(Arc::new(timestamp::Timestamp)),
         "random" => Ok(Arc::new(rest.parse::<random::Random>()?)),
         "file" => Ok(Arc::new(rest.parse::<file::File>()?)),
+        "http" | "https" => Ok(Arc::new(http::Http::new(text, options)?)),
         _ => Err(ParseSourceError::Unknown {
             given: excerpt(text),
         }),
@@ -156,6 +210,18 @@ fn suggestion(given: &str) -> String {
 }
 
 #[cfg(test)]
+impl Tick {
+    /// A tick at a fixed moment with resources of its own and five seconds of patience.
+    pub(crate) fn for_test() -> Self {
+        Self {
+            at: DateTime::UNIX_EPOCH,
+            timeout: Duration::from_secs(5),
+            resources: Arc::new(Resources::new(HttpConfig::default())),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -166,6 +232,16 @@ mod tests {
             .to_string();
         assert!(error.contains("did you mean file?"), "{error}");
         assert!(error.contains("random:1-100"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn every_form_is_told_from_the_others() {
+        let source = parse(" 4.5 ", &Options::default()).unwrap();
+        let readings = source.sample(&Tick::for_test()).await.unwrap().readings;
+        assert_eq!(readings, [Value::try_from(4.5).unwrap().into()]);
+        for (_, example) in FORMS {
+            parse(example, &Options::default()).unwrap();
+        }
     }
 
     #[test]

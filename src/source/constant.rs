@@ -14,6 +14,6 @@ impl Constant {
 
 impl Source for Constant {
     fn sample<'a>(&'a self, _: &'a Tick) -> Sampling<'a> {
-        Box::pin(std::future::ready(Ok(vec![self.0.into()])))
+        Box::pin(std::future::ready(Ok(self.0.into())))
     }
 }

@@ -98,7 +98,7 @@ impl File {
 
 impl Source for File {
     fn sample<'a>(&'a self, _: &'a Tick) -> Sampling<'a> {
-        Box::pin(async { Ok(vec![self.value().await?.into()]) })
+        Box::pin(async { Ok(self.value().await?.into()) })
     }
 }
 

@@ -80,11 +80,11 @@ impl Random {
 
 impl Source for Random {
     fn sample<'a>(&'a self, _: &'a Tick) -> Sampling<'a> {
-        let reading = self
+        let readings = self
             .draw(&mut rand::rng())
-            .map(|value| vec![value.into()])
+            .map(Into::into)
             .map_err(Into::into);
-        Box::pin(std::future::ready(reading))
+        Box::pin(std::future::ready(readings))
     }
 }
 

@@ -10,9 +10,7 @@ impl Source for Timestamp {
     fn sample<'a>(&'a self, tick: &'a Tick) -> Sampling<'a> {
         #[expect(clippy::cast_precision_loss, reason = "seconds stay exact below 2^53")]
         let seconds = tick.at.timestamp() as f64;
-        let reading = Value::try_from(seconds)
-            .map(|value| vec![value.into()])
-            .map_err(Into::into);
-        Box::pin(std::future::ready(reading))
+        let readings = Value::try_from(seconds).map(Into::into).map_err(Into::into);
+        Box::pin(std::future::ready(readings))
     }
 }
