@@ -4,6 +4,7 @@
 pub mod metric;
 pub mod outbox;
 pub mod publish;
+pub mod schedule;
 pub mod source;
 pub mod telemetry;
 pub mod text;

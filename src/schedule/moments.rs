@@ -1,0 +1,198 @@
+//! Which moments a beat of the clock covers. Beats come late, come twice or not at
+//! all; the moments between two of them are worked out from the clock alone.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How often the clock beats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// At every whole minute.
+    Minute,
+    /// At every whole second.
+    Second,
+}
+
+/// The moments between two beats, none of them in both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moments {
+    /// Young enough to be sampled now, oldest first.
+    pub fresh: Vec<DateTime<Utc>>,
+    /// Too old to be sampled, if there are any.
+    pub missed: Option<Missed>,
+    /// What to give as `last` at the next beat.
+    pub last: DateTime<Utc>,
+}
+
+/// Moments that passed without a beat, on the beat's grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The oldest.
+    pub first: DateTime<Utc>,
+    /// The youngest.
+    pub last: DateTime<Utc>,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl Beat {
+    /// Seconds from one beat to the next.
+    #[must_use]
+    pub fn seconds(self) -> i64 {
+        match self {
+            Self::Minute => 60,
+            Self::Second => 1,
+        }
+    }
+
+    /// How many of the newest moments may still be sampled: a value taken later would
+    /// be another. Of minutes one; of seconds what a busy process holds up.
+    fn fresh_max(self) -> i64 {
+        match self {
+            Self::Minute => 1,
+            Self::Second => 5,
+        }
+    }
+
+    /// The number of the newest moment of the grid at `at`, counted from 1970.
+    fn index(self, at: DateTime<Utc>) -> i64 {
+        at.timestamp().div_euclid(self.seconds())
+    }
+
+    fn moment(self, index: i64) -> DateTime<Utc> {
+        let seconds = index.saturating_mul(self.seconds());
+        DateTime::from_timestamp(seconds, 0).expect("the moment lies between two known ones")
+    }
+}
+
+/// A clock put back by more than this goes on from the time it then shows.
+const STEP_BACK_MAX: TimeDelta = TimeDelta::minutes(1);
+
+/// The moments on the beat's grid behind `last`, up to and with `now`.
+///
+/// A clock that is put back a little yields nothing until it passes `last` again, so no
+/// moment comes twice. Put back by more than a minute it would be silent for long: then
+/// it goes on from `now`, and times that it shows again are moments again.
+#[must_use]
+pub fn moments(last: DateTime<Utc>, now: DateTime<Utc>, beat: Beat) -> Moments {
+    let mut moments = Moments {
+        fresh: Vec::new(),
+        missed: None,
+        last: now,
+    };
+    if now < last {
+        if last - now <= STEP_BACK_MAX {
+            moments.last = last;
+        }
+        return moments;
+    }
+    let (first, newest) = (beat.index(last) + 1, beat.index(now));
+    let first_fresh = first.max(newest + 1 - beat.fresh_max());
+    moments.fresh = (first_fresh..=newest)
+        .map(|index| beat.moment(index))
+        .collect();
+    if first < first_fresh {
+        moments.missed = Some(Missed {
+            first: beat.moment(first),
+            last: beat.moment(first_fresh - 1),
+            count: first_fresh.abs_diff(first),
+        });
+    }
+    moments
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        format!("2026-01-01T{text}Z").parse().unwrap()
+    }
+
+    #[test]
+    fn beat_covers_the_minute_that_began() {
+        let moments = moments(at("10:00:00.4"), at("10:01:00.2"), Beat::Minute);
+        assert_eq!(moments.fresh, [at("10:01:00")]);
+        assert_eq!((moments.missed, moments.last), (None, at("10:01:00.2")));
+    }
+
+    #[test]
+    fn second_beat_in_a_minute_covers_nothing() {
+        let moments = moments(at("10:01:00.2"), at("10:01:59.9"), Beat::Minute);
+        assert_eq!((moments.fresh, moments.missed), (vec![], None));
+    }
+
+    #[test]
+    fn sleep_leaves_the_newest_minute_and_counts_the_others() {
+        let moments = moments(at("10:00:00"), at("12:00:30"), Beat::Minute);
+        assert_eq!(moments.fresh, [at("12:00:00")]);
+        let missed = Missed {
+            first: at("10:01:00"),
+            last: at("11:59:00"),
+            count: 119,
+        };
+        assert_eq!(moments.missed, Some(missed));
+    }
+
+    #[test]
+    fn seconds_that_a_busy_process_held_up_are_fresh() {
+        let moments = moments(at("10:00:00"), at("10:00:08.5"), Beat::Second);
+        let fresh: Vec<_> = (4..=8)
+            .map(|second| at(&format!("10:00:0{second}")))
+            .collect();
+        assert_eq!(moments.fresh, fresh);
+        assert_eq!(moments.missed.map(|missed| missed.count), Some(3));
+    }
+
+    #[test]
+    fn small_step_back_yields_no_moment_twice() {
+        let back = moments(at("10:01:00.2"), at("10:00:30"), Beat::Minute);
+        assert_eq!((back.fresh.len(), back.missed), (0, None));
+        let again = moments(back.last, at("10:01:00.1"), Beat::Minute);
+        assert!(again.fresh.is_empty());
+        let further = moments(again.last, at("10:02:00"), Beat::Minute);
+        assert_eq!(further.fresh, [at("10:02:00")]);
+    }
+
+    #[test]
+    fn big_step_back_goes_on_from_the_new_time() {
+        let back = moments(at("11:00:00.2"), at("10:00:00.1"), Beat::Minute);
+        assert_eq!((back.fresh.len(), back.missed), (0, None));
+        let next = moments(back.last, at("10:01:00.1"), Beat::Minute);
+        assert_eq!(next.fresh, [at("10:01:00")]);
+    }
+
+    #[test]
+    fn jump_over_all_time_is_counted_not_listed() {
+        let moments = moments(
+            DateTime::<Utc>::MIN_UTC,
+            DateTime::<Utc>::MAX_UTC,
+            Beat::Second,
+        );
+        assert_eq!(moments.fresh.len(), 5);
+        let span = DateTime::<Utc>::MAX_UTC.timestamp() - DateTime::<Utc>::MIN_UTC.timestamp();
+        assert_eq!(moments.missed.unwrap().count, span.unsigned_abs() - 5);
+    }
+
+    proptest! {
+        #[test]
+        fn every_moment_is_covered_once(
+            steps in proptest::collection::vec(0..400_000_i64, 1..40),
+            minute: bool,
+        ) {
+            let beat = if minute { Beat::Minute } else { Beat::Second };
+            let start = at("10:00:00");
+            let (mut last, mut now, mut covered) = (start, start, 0);
+            for step in steps {
+                now += TimeDelta::milliseconds(step);
+                let moments = moments(last, now, beat);
+                covered += moments.fresh.len() as u64;
+                covered += moments.missed.map_or(0, |missed| missed.count);
+                last = moments.last;
+            }
+            let all = beat.index(now) - beat.index(start);
+            prop_assert_eq!(covered, all.unsigned_abs());
+        }
+    }
+}
