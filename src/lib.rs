@@ -1,6 +1,7 @@
 //! cw-publisher publishes metrics to Amazon CloudWatch on a schedule and loses no
 //! point in an outage. ARCHITECTURE.md has the map of these modules.
 
+pub mod config;
 pub mod metric;
 pub mod outbox;
 pub mod publish;

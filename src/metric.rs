@@ -125,6 +125,12 @@ impl Namespace {
     }
 }
 
+impl Default for Namespace {
+    fn default() -> Self {
+        Self("CustomMetrics".into())
+    }
+}
+
 impl FromStr for Namespace {
     type Err = MetricError;
 

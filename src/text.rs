@@ -4,13 +4,38 @@
 /// short to flood a log.
 const EXCERPT_MAX: usize = 80;
 
-/// The first characters of foreign text, so that a message stays bounded.
+/// The first characters of foreign text, so that a message stays bounded, without the
+/// credentials of a URL in it.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
+    let text = redact(text);
     match text.char_indices().nth(EXCERPT_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text,
     }
+}
+
+/// The text with the user information of each URL in it replaced by `***`.
+#[must_use]
+pub fn redact(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(slashes) = rest.find("//") {
+        let (before, after) = rest.split_at(slashes + 2);
+        shown.push_str(before);
+        let end = after
+            .find(|c: char| matches!(c, '/' | '?' | '#' | '"' | '\'') || c.is_whitespace())
+            .unwrap_or(after.len());
+        rest = match after[..end].rfind('@') {
+            Some(at) => {
+                shown.push_str("***");
+                &after[at..]
+            }
+            None => after,
+        };
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// The known name that is closest to `given`, letter case aside; of equals, the first.
@@ -33,6 +58,15 @@ mod tests {
             Some("METRIC_NAME")
         );
         assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn credentials_of_urls_are_not_shown() {
+        assert_eq!(
+            redact("up:http://u:p@ss@h/a@b https://h/ //x@y"),
+            "up:http://***@h/a@b https://h/ //***@y"
+        );
+        assert_eq!(excerpt("http://me:secret@host"), "http://***@host");
     }
 
     #[test]

@@ -59,6 +59,13 @@ units! {
     None = "None",
 }
 
+#[expect(clippy::derivable_impls, reason = "the variants are made by a macro")]
+impl Default for Unit {
+    fn default() -> Self {
+        Self::Count
+    }
+}
+
 impl Unit {
     pub(super) fn list() -> String {
         let all: Vec<_> = Self::ALL.iter().map(|unit| unit.as_str()).collect();

@@ -1,0 +1,142 @@
+//! Text to [`Config`]: every setting is read here, once, and every problem is found
+//! in one pass. Nothing downstream checks again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::metric::Metric;
+use crate::publish::Retry;
+use crate::schedule::{Beat, Schedule};
+use crate::source::{HttpConfig, Options, Source};
+
+pub mod crontab;
+pub mod env;
+mod problem;
+pub mod setting;
+mod value;
+
+pub use crontab::CrontabFile;
+pub use env::{Environment, Inputs};
+pub use problem::{Findings, Place, Problem};
+pub use value::Region;
+
+/// Everything that the publisher is told from outside.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where CloudWatch is.
+    pub region: Region,
+    /// What to publish, and when.
+    pub entries: Vec<Entry>,
+    /// The file that the entries came from, if they came from one.
+    pub crontab: Option<PathBuf>,
+    /// What the crontab's lines leave open; kept to read it again.
+    pub defaults: crontab::Defaults,
+    /// Whether every metric gets a first point at the start.
+    pub publish_on_start: bool,
+    /// Sending is delayed by up to this, at random.
+    pub jitter: Duration,
+    /// How a failed attempt is repeated.
+    pub retry: Retry,
+    /// The longest that one attempt may take, connecting included.
+    pub request_timeout: Duration,
+    /// The longest that one value may take.
+    pub source_timeout: Duration,
+    /// The longest that stopping may take.
+    pub shutdown_grace: Duration,
+    /// How many points are held at most.
+    pub buffer_limit: usize,
+    /// Where held points survive a restart.
+    pub spool_dir: Option<PathBuf>,
+    /// Where the health of the process is told.
+    pub health: HealthAddr,
+    /// Consecutive failed ticks that make it unhealthy.
+    pub health_failures: u32,
+    /// How sources ask over HTTP.
+    pub http: HttpConfig,
+    /// What is logged.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// How often somebody must look whether something is due.
+    #[must_use]
+    pub fn beat(&self) -> Beat {
+        beat(&self.entries)
+    }
+}
+
+/// How often somebody must look whether one of these entries is due.
+#[must_use]
+pub fn beat(entries: &[Entry]) -> Beat {
+    if entries.iter().any(|entry| entry.schedule.has_seconds()) {
+        Beat::Second
+    } else {
+        Beat::Minute
+    }
+}
+
+/// One metric to publish: a line of the crontab, or what the environment describes.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The metric, before a source adds dimensions to it.
+    pub metric: Arc<Metric>,
+    /// When.
+    pub schedule: Schedule,
+    /// From where.
+    pub source: Arc<dyn Source>,
+    /// The source as it was written.
+    pub source_text: String,
+    /// What else the source was told.
+    pub options: Options,
+    /// The line of the crontab, counted from 1.
+    pub line: Option<usize>,
+}
+
+impl Entry {
+    /// Whether both describe the same thing, so that one may keep the other's state.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.metric == other.metric
+            && self.source_text == other.source_text
+            && self.options == other.options
+    }
+}
+
+/// Where the health of the process is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HealthAddr {
+    /// On a private local socket that needs neither port nor file system.
+    Auto,
+    /// Over HTTP, on this host and port.
+    Http(String),
+    /// Nowhere.
+    Off,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// In the syntax of `tracing`'s filters.
+    pub filter: String,
+    /// One object or one line of text an event.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A JSON object.
+    Json,
+    /// Text for people.
+    Text,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            filter: setting::LOG_LEVEL.default.to_owned(),
+            format: LogFormat::Json,
+        }
+    }
+}

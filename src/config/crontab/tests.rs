@@ -1,0 +1,165 @@
+use super::*;
+
+fn read_text(text: &str) -> (Vec<Entry>, Vec<String>) {
+    let file = CrontabFile {
+        path: "crontab".into(),
+        text: text.to_owned(),
+    };
+    let (entries, problems) = read(&file, &Defaults::default());
+    (entries, problems.iter().map(ToString::to_string).collect())
+}
+
+fn entries(text: &str) -> Vec<Entry> {
+    let (entries, problems) = read_text(text);
+    assert_eq!(problems, [""; 0]);
+    entries
+}
+
+#[test]
+fn lines_take_the_defaults_above_them() {
+    let entries = entries(
+        "# comment\n\n* * * * * name=A value=1\nMETRIC_NAMESPACE = \"Shop Floor\"\nMETRIC_UNIT=Percent\nMETRIC_DIMENSIONS=Stage=prod\nMETRIC_RESOLUTION=1\nCRON_TZ=Europe/Berlin\n*/5 * * * * name=B value=2\n@hourly name=C value=3 unit=Bytes namespace=N dimensions=X=1,Y=2 resolution=60\n",
+    );
+    let [a, b, c] = &entries[..] else {
+        panic!("{entries:?}")
+    };
+    assert_eq!(a.metric.to_string(), "CustomMetrics/A");
+    assert_eq!(b.metric.to_string(), "Shop Floor/B{Stage=prod}");
+    assert_eq!(
+        (b.metric.unit, b.metric.resolution),
+        (Unit::Percent, Resolution::High)
+    );
+    assert_eq!(b.schedule.zone().to_string(), "Europe/Berlin");
+    assert_eq!(c.metric.to_string(), "N/C{X=1,Y=2}");
+    assert_eq!(
+        (c.metric.unit, c.metric.resolution),
+        (Unit::Bytes, Resolution::Standard)
+    );
+    assert_eq!(c.line, Some(10));
+}
+
+#[test]
+fn six_fields_begin_with_seconds() {
+    assert!(
+        entries("*/10 * * * * * name=A value=1")[0]
+            .schedule
+            .has_seconds()
+    );
+    assert!(
+        !entries("*/10 * * * * name=A value=1")[0]
+            .schedule
+            .has_seconds()
+    );
+}
+
+#[test]
+fn every_bad_line_is_told_with_line_and_column() {
+    for (text, place, part) in [
+        ("* * * * name=A value=1", "1:1", "4 fields are given"),
+        ("* * * * * * * name=A value=1", "1:13", "expected key=value"),
+        ("@hourly x name=A value=1", "1:9", "expected key=value"),
+        (
+            "61 * * * * name=A value=1",
+            "1:1",
+            "minute 61 is out of range",
+        ),
+        ("\n  * * * * * value=1", "2:3", "name is missing"),
+        ("* * * * * name=A", "1:1", "value is missing"),
+        (
+            "* * * * * name=A value=1 nmae=B",
+            "1:26",
+            "did you mean name?",
+        ),
+        (
+            "* * * * * name=A value=1 unit=count",
+            "1:31",
+            "did you mean Count?",
+        ),
+        (
+            "* * * * * name=A value=1 name=B",
+            "1:26",
+            "name is given twice",
+        ),
+        (
+            "* * * * * name=A value=1 oops",
+            "1:26",
+            "expected key=value",
+        ),
+        ("* * * * * name=A value=file:x", "1:24", "not absolute"),
+        ("* * * * * name=A value=\"1", "1:24", "is not closed"),
+        ("* * * * * name=A value=1 \\", "1:26", "nothing follows"),
+        (
+            "* * * * * name=A value=1 namespace=AWS/X",
+            "1:36",
+            "reserved",
+        ),
+        (
+            "* * * * * name=A value=1 dimensions=X",
+            "1:37",
+            "write Name=Value",
+        ),
+        ("* * * * * name=A value=1 resolution=5", "1:37", "use 60"),
+        ("name=A value=1", "1:1", "begin the line with five fields"),
+        ("CRON_TZ=Europe/Berln", "1:9", "Europe/Berlin"),
+        ("METRIC_UNIT=Counts", "1:13", "did you mean Count?"),
+        ("MAILTO=me", "1:1", "a crontab may set CRON_TZ"),
+        ("METRIC_NAMSPACE=A", "1:1", "did you mean METRIC_NAMESPACE?"),
+        ("30 2 30 2 * name=A value=1", "1:1", "never fires"),
+        ("# nothing", "1:1", "has no metric line"),
+    ] {
+        let (_, problems) = read_text(text);
+        let [problem] = &problems[..] else {
+            panic!("{text:?}: {problems:?}")
+        };
+        assert!(
+            problem.starts_with(&format!("crontab:{place}: ")),
+            "{text:?}: {problem}"
+        );
+        assert!(problem.contains(part), "{text:?}: {problem}");
+    }
+}
+
+#[test]
+fn all_problems_of_a_file_are_told_at_once_and_not_without_end() {
+    let (entries, problems) = read_text("x\n* * * * * name=A value=1\n99 * * * * name= value=x\n");
+    assert_eq!((entries.len(), problems.len()), (1, 4), "{problems:?}");
+    let (_, problems) = read_text(&"x\n".repeat(1000));
+    assert_eq!(problems.len(), PROBLEMS_MAX + 1);
+}
+
+#[test]
+fn credentials_in_a_refused_line_are_not_shown() {
+    let file = CrontabFile {
+        path: "crontab".into(),
+        text: "* * * * * name= value=http://me:secret@host/".to_owned(),
+    };
+    let (_, problems) = read(&file, &Defaults::default());
+    let shown = format!("{problems:?}");
+    assert!(
+        shown.contains("***@host") && !shown.contains("secret"),
+        "{shown}"
+    );
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "(?s).{0,200}") {
+        read_text(&text);
+    }
+
+    #[test]
+    fn no_line_of_plausible_parts_makes_the_reader_panic(
+        parts in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "*", "*/5", "1-5", "@hourly", " ", "\t", "name=", "value=", "\"", "'", "\\", "#", "=",
+                "unit=Count", "dimensions=", "A=1", ",", "random:", "1-2", "file:/", "CRON_TZ=", "UTC",
+                "\n", "é", "\u{0}", "http://", "@", "prometheus:",
+            ]),
+            0..40,
+        )
+    ) {
+        read_text(&parts.concat());
+    }
+}

@@ -1,0 +1,413 @@
+//! The environment: which variables there are, and [`Config`] from them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::crontab::{self, CrontabFile, Defaults};
+use super::setting::{self, Setting};
+use super::value::{Region, ValueError, count, duration, switch};
+use super::{Config, Entry, Findings, HealthAddr, LogConfig, LogFormat};
+use crate::metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
+use crate::publish::Retry;
+use crate::schedule::{Schedule, Zone};
+use crate::source::{self, HttpConfig, Options};
+use crate::text::{excerpt, nearest};
+
+/// Where the crontab is looked for when `CRONTAB` does not say.
+pub const CRONTAB_DEFAULT: &str = "/etc/cw-publisher/crontab";
+
+/// Shortest and longest delays, time-outs and the like that make sense: below a
+/// millisecond nothing answers, and longer than an hour nobody waits.
+const INSTANT: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+/// More retries than this only repeat what the next tick does anyway.
+const RETRY_MAX_LIMIT: u64 = 100;
+/// A hundred million points would be gigabytes; who writes that mistyped.
+const BUFFER_LIMIT_MAX: u64 = 100_000_000;
+
+/// The variables of the process; an empty one counts as unset.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    /// Names of variables whose value is not UTF-8.
+    unreadable: Vec<String>,
+}
+
+impl Environment {
+    /// The value of a setting, white space around it aside.
+    #[must_use]
+    pub fn get(&self, setting: Setting) -> Option<&str> {
+        self.variable(setting.name)
+    }
+
+    /// The value of any variable, white space around it aside.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name)?.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// The crontab to read, and whether it must exist.
+    #[must_use]
+    pub fn crontab(&self) -> (PathBuf, bool) {
+        match self.get(setting::CRONTAB) {
+            Some(path) => (path.into(), true),
+            None => (CRONTAB_DEFAULT.into(), false),
+        }
+    }
+
+    fn either_case(&self, name: &str) -> String {
+        let value = self
+            .variable(name)
+            .or_else(|| self.variable(&name.to_ascii_lowercase()));
+        value.unwrap_or_default().to_owned()
+    }
+}
+
+impl FromIterator<(OsString, OsString)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
+        let mut environment = Self::default();
+        for (name, value) in variables {
+            let Ok(name) = name.into_string() else {
+                continue;
+            };
+            match value.into_string() {
+                Ok(value) => {
+                    environment.variables.insert(name, value);
+                }
+                Err(_) => environment.unreadable.push(name),
+            }
+        }
+        environment
+    }
+}
+
+impl fmt::Debug for Environment {
+    /// Names alone: the values hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.variables.keys()).finish()
+    }
+}
+
+/// All that the configuration is made from.
+#[derive(Debug)]
+pub struct Inputs {
+    /// The variables of the process.
+    pub environment: Environment,
+    /// The crontab, or why it cannot be read.
+    pub crontab: Option<(PathBuf, io::Result<String>)>,
+    /// The region of the AWS profile, where the environment names none.
+    pub profile_region: Option<String>,
+    /// The content of the file that `AWS_CA_BUNDLE` names.
+    pub ca_bundle: Option<io::Result<Vec<u8>>>,
+}
+
+impl Config {
+    /// Reads everything and finds every problem in one pass. `None` if there is any.
+    pub fn read(inputs: &Inputs) -> (Option<Self>, Findings) {
+        let mut reader = Reader {
+            environment: &inputs.environment,
+            findings: Findings::default(),
+        };
+        let config = reader.config(inputs);
+        reader.unknown_variables();
+        let findings = reader.findings;
+        (config.filter(|_| findings.problems.is_empty()), findings)
+    }
+}
+
+/// Reads settings one by one and collects what is wrong with them.
+struct Reader<'a> {
+    environment: &'a Environment,
+    findings: Findings,
+}
+
+impl Reader<'_> {
+    /// Reads every setting before it gives up, so that all problems come to light.
+    fn config(&mut self, inputs: &Inputs) -> Option<Config> {
+        let region = self.region(inputs.profile_region.as_deref());
+        let defaults = self.defaults();
+        let (entries, crontab) = self.entries(inputs, defaults.as_ref());
+        let publish_on_start = self.parse(setting::PUBLISH_ON_START, switch);
+        let jitter = self.duration(setting::SCHEDULE_JITTER, Duration::ZERO, HOUR);
+        let retry = self.retry();
+        let request_timeout = self.duration(setting::REQUEST_TIMEOUT, INSTANT, HOUR);
+        let source_timeout = self.duration(setting::SOURCE_TIMEOUT, INSTANT, HOUR);
+        let shutdown_grace = self.duration(setting::SHUTDOWN_GRACE, Duration::ZERO, HOUR);
+        let buffer_limit = self.count(setting::BUFFER_LIMIT, 1, BUFFER_LIMIT_MAX);
+        let spool_dir = self.environment.get(setting::SPOOL_DIR).map(PathBuf::from);
+        let health = self.parse(setting::HEALTH_ADDR, health_addr);
+        let health_failures = self.count(setting::HEALTH_FAILURES, 1, u64::from(u32::MAX));
+        let http = self.http(inputs);
+        let log = self.log();
+        Some(Config {
+            region: region?,
+            entries: entries?,
+            crontab,
+            defaults: defaults?,
+            publish_on_start: publish_on_start?,
+            jitter: jitter?,
+            retry: retry?,
+            request_timeout: request_timeout?,
+            source_timeout: source_timeout?,
+            shutdown_grace: shutdown_grace?,
+            buffer_limit: usize::try_from(buffer_limit?).unwrap_or(usize::MAX),
+            spool_dir,
+            health: health?,
+            health_failures: u32::try_from(health_failures?).unwrap_or(u32::MAX),
+            http,
+            log: log?,
+        })
+    }
+
+    fn region(&mut self, of_profile: Option<&str>) -> Option<Region> {
+        let named = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+            .into_iter()
+            .find_map(|name| Some((name, self.environment.variable(name)?)))
+            .or_else(|| Some(("the region of the AWS profile", of_profile?)));
+        let Some((name, text)) = named else {
+            self.findings.problem(
+                setting::AWS_REGION.name,
+                "no region is set, give one such as AWS_REGION=us-east-1",
+            );
+            return None;
+        };
+        self.keep(name, Region::parse(text))
+    }
+
+    /// What the lines of a crontab leave open, and what the one metric of the
+    /// environment is made of.
+    fn defaults(&mut self) -> Option<Defaults> {
+        let namespace = self.parse(setting::METRIC_NAMESPACE, Namespace::from_str);
+        let unit = self.parse(setting::METRIC_UNIT, Unit::from_str);
+        let dimensions = self.parse(setting::METRIC_DIMENSIONS, Dimensions::from_str);
+        let resolution = self.parse(setting::METRIC_RESOLUTION, Resolution::from_str);
+        let zone = self.parse(setting::SCHEDULE_TZ, Zone::from_str);
+        let headers_file = self.environment.get(setting::METRIC_HTTP_HEADERS_FILE);
+        Some(Defaults {
+            namespace: namespace?,
+            unit: unit?,
+            dimensions: dimensions?,
+            resolution: resolution?,
+            zone: zone?,
+            options: Options {
+                headers_file: headers_file.map(PathBuf::from),
+            },
+        })
+    }
+
+    fn entries(
+        &mut self,
+        inputs: &Inputs,
+        defaults: Option<&Defaults>,
+    ) -> (Option<Vec<Entry>>, Option<PathBuf>) {
+        let Some((path, content)) = &inputs.crontab else {
+            return (self.only_entry(defaults), None);
+        };
+        for ignored in [
+            setting::METRIC_NAME,
+            setting::METRIC_VALUE,
+            setting::SCHEDULE,
+        ] {
+            if self.environment.get(ignored).is_some() {
+                let message = format!("has no effect, the crontab {} is used", path.display());
+                self.findings.warning(ignored.name, message);
+            }
+        }
+        let text = match content {
+            Ok(text) => text.clone(),
+            Err(error) => {
+                let message = format!("cannot read {}: {error}", path.display());
+                self.findings.problem(setting::CRONTAB.name, message);
+                return (None, None);
+            }
+        };
+        let file = CrontabFile {
+            path: path.clone(),
+            text,
+        };
+        // Without sound defaults the lines are still read, for their own problems.
+        let (entries, problems) = crontab::read(&file, &defaults.cloned().unwrap_or_default());
+        self.findings.problems.extend(problems);
+        (Some(entries), Some(file.path))
+    }
+
+    /// The metric that the environment itself describes.
+    fn only_entry(&mut self, defaults: Option<&Defaults>) -> Option<Vec<Entry>> {
+        let name = self.parse(setting::METRIC_NAME, MetricName::from_str);
+        let source_text = self.text(setting::METRIC_VALUE);
+        let fallback = Defaults::default();
+        let defaults = defaults.unwrap_or(&fallback);
+        let source = self.keep(
+            setting::METRIC_VALUE.name,
+            source::parse(&source_text, &defaults.options),
+        );
+        let schedule = self.parse(setting::SCHEDULE, |text| {
+            Schedule::parse(text, defaults.zone)
+        });
+        Some(vec![Entry {
+            metric: defaults.metric(name?).into(),
+            schedule: schedule?,
+            source: source?,
+            source_text,
+            options: defaults.options.clone(),
+            line: None,
+        }])
+    }
+
+    fn retry(&mut self) -> Option<Retry> {
+        let max = self.count(setting::RETRY_MAX, 0, RETRY_MAX_LIMIT);
+        let base = self.duration(setting::RETRY_BASE, Duration::ZERO, HOUR);
+        let cap = self.duration(setting::RETRY_CAP, Duration::ZERO, HOUR);
+        let (max, base, cap) = (max?, base?, cap?);
+        if base > cap {
+            self.findings.problem(
+                setting::RETRY_BASE.name,
+                "is longer than RETRY_CAP, lower it or raise RETRY_CAP",
+            );
+            return None;
+        }
+        Some(Retry {
+            max: u32::try_from(max).unwrap_or(u32::MAX),
+            base,
+            cap,
+        })
+    }
+
+    fn http(&mut self, inputs: &Inputs) -> HttpConfig {
+        let ca_bundle = match &inputs.ca_bundle {
+            Some(Ok(bytes)) => Some(bytes.clone()),
+            Some(Err(error)) => {
+                let message = format!("cannot read the file: {error}");
+                self.findings.problem("AWS_CA_BUNDLE", message);
+                None
+            }
+            None => None,
+        };
+        HttpConfig {
+            http_proxy: self.environment.either_case("HTTP_PROXY"),
+            https_proxy: self.environment.either_case("HTTPS_PROXY"),
+            all_proxy: self.environment.either_case("ALL_PROXY"),
+            no_proxy: self.environment.either_case("NO_PROXY"),
+            ca_bundle,
+        }
+    }
+
+    fn log(&mut self) -> Option<LogConfig> {
+        let filter = self.parse(setting::LOG_LEVEL, log_filter);
+        let format = self.parse(setting::LOG_FORMAT, log_format);
+        Some(LogConfig {
+            filter: filter?,
+            format: format?,
+        })
+    }
+
+    /// A misspelt variable would otherwise be ignored in silence.
+    fn unknown_variables(&mut self) {
+        let known = || setting::ALL.iter().map(|setting| setting.name);
+        for name in self.environment.variables.keys() {
+            if name.starts_with("METRIC_") && !known().any(|known| known == name) {
+                let nearest = nearest(name, known()).unwrap_or_default();
+                let message = format!("is not known, did you mean {nearest}?");
+                self.findings.warning(&excerpt(name), message);
+            }
+        }
+        for name in &self.environment.unreadable {
+            if known().any(|known| known == name) {
+                self.findings.problem(name, "is not UTF-8 text");
+            }
+        }
+    }
+
+    fn text(&self, setting: Setting) -> String {
+        let given = self.environment.get(setting);
+        given.unwrap_or(setting.default).to_owned()
+    }
+
+    fn parse<T, E: fmt::Display>(
+        &mut self,
+        setting: Setting,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(setting);
+        self.keep(setting.name, parse(&text))
+    }
+
+    fn duration(&mut self, setting: Setting, low: Duration, high: Duration) -> Option<Duration> {
+        self.parse(setting, |text| duration(text, low, high))
+    }
+
+    fn count(&mut self, setting: Setting, min: u64, max: u64) -> Option<u64> {
+        self.parse(setting, |text| count(text, min, max))
+    }
+
+    fn keep<T, E: fmt::Display>(&mut self, setting: &str, parsed: Result<T, E>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.findings.problem(setting, error);
+                None
+            }
+        }
+    }
+}
+
+fn health_addr(text: &str) -> Result<HealthAddr, ValueError> {
+    let refused = || ValueError::Address {
+        given: excerpt(text),
+    };
+    match text {
+        "auto" => Ok(HealthAddr::Auto),
+        "off" => Ok(HealthAddr::Off),
+        _ => {
+            let (host, port) = text.rsplit_once(':').ok_or_else(refused)?;
+            port.parse::<u16>().map_err(|_| refused())?;
+            let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+            let is_ipv6 = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'))
+                .is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+            if is_ipv6 || (!host.is_empty() && host.chars().all(is_name)) {
+                Ok(HealthAddr::Http(text.to_owned()))
+            } else {
+                Err(refused())
+            }
+        }
+    }
+}
+
+/// A filter takes any word for the name of a module, so a misspelt level would be
+/// accepted and silence everything.
+fn log_filter(text: &str) -> Result<String, ValueError> {
+    const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace", "off"];
+    let refused = || ValueError::LogLevel {
+        given: excerpt(text),
+    };
+    let is_level = |word: &str| LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level));
+    for directive in text.split(',').map(str::trim) {
+        let level = directive.rsplit('=').next().unwrap_or(directive);
+        if !is_level(level) && !directive.contains('[') {
+            return Err(refused());
+        }
+    }
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(refused()),
+    }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, ValueError> {
+    match text {
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err(ValueError::Choice {
+            given: excerpt(text),
+            known: &["json", "text"],
+        }),
+    }
+}

@@ -1,0 +1,113 @@
+//! The name, the default and the meaning of every environment variable. `--help` and
+//! the README's table are made from these.
+
+/// One environment variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The variable.
+    pub name: &'static str,
+    /// What holds when it is unset or empty; empty for nothing.
+    pub default: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+macro_rules! settings {
+    ($($(#[$comment:meta])* $name:ident = $default:expr, $help:literal;)+) => {
+        $(
+            $(#[$comment])*
+            #[doc = $help]
+            pub const $name: Setting = Setting {
+                name: stringify!($name),
+                default: $default,
+                help: $help,
+            };
+        )+
+
+        /// Every variable that the publisher itself reads, in the order of `--help`.
+        pub const ALL: &[Setting] = &[$($name),+];
+    };
+}
+
+settings! {
+    AWS_REGION = "", "the region, for example us-east-1; AWS_DEFAULT_REGION or the profile's region also serve";
+    METRIC_NAMESPACE = "CustomMetrics", "the namespace, 1-255 ASCII characters, not beginning with AWS/";
+    METRIC_NAME = "TestMetric", "the metric's name";
+    METRIC_UNIT = "Count", "one of CloudWatch's units, for example Count, Bytes, Percent, Milliseconds";
+    METRIC_VALUE = "random:1-100", "the value: a number or a source such as random:1-100, timestamp, file:/path";
+    METRIC_DIMENSIONS = "", "up to 30 dimensions, Name=Value,Name=Value";
+    /// One minute, because high resolution costs more for alarms.
+    METRIC_RESOLUTION = "60", "60 (one minute) or 1 (one second, high resolution)";
+    METRIC_HTTP_HEADERS_FILE = "", "a file of request headers for http and prometheus sources, one 'Name: value' a line";
+    SCHEDULE = "* * * * *", "when: 5 cron fields, 6 with leading seconds, or @hourly and the like";
+    SCHEDULE_TZ = "UTC", "the time zone of the schedule, an IANA name such as Europe/Berlin";
+    CRONTAB = "", "a file of many metrics; /etc/cw-publisher/crontab is used if it exists";
+    /// A new container should show itself within seconds.
+    PUBLISH_ON_START = "true", "whether every metric gets a first point at once";
+    SCHEDULE_JITTER = "0s", "delays sending by up to this, at random, to spread a fleet; timestamps stay";
+    /// Four attempts with the delays below span up to 27 s, less than a minute's tick.
+    RETRY_MAX = "3", "retries after the first attempt of a request";
+    RETRY_BASE = "1s", "the longest delay before the first retry; it doubles with each";
+    RETRY_CAP = "20s", "the longest delay before any retry";
+    /// A request takes well below a second; five bridge a lost packet or two.
+    REQUEST_TIMEOUT = "5s", "the longest that one attempt may take, connecting included";
+    SOURCE_TIMEOUT = "5s", "the longest that one value may take";
+    /// Below the 10 s that `docker stop` waits before it kills.
+    SHUTDOWN_GRACE = "8s", "the longest that stopping may take; keep it below Docker's 10s";
+    /// Two weeks at one point a minute, which is as far back as the service accepts.
+    BUFFER_LIMIT = "20160", "how many undelivered points are held; the oldest goes first";
+    SPOOL_DIR = "", "a writable folder where undelivered points survive a restart";
+    HEALTH_ADDR = "auto", "where the health is told: auto (a private local socket), HOST:PORT (HTTP) or off";
+    HEALTH_FAILURES = "3", "consecutive failed ticks that make it unhealthy";
+    LOG_LEVEL = "info", "error, warn, info, debug, trace, or a filter such as info,aws_config=debug";
+    LOG_FORMAT = "json", "json or text";
+}
+
+/// The variables of others that are read as their users know them.
+pub const FOREIGN: &[Setting] = &[
+    Setting {
+        name: "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN",
+        default: "",
+        help: "static credentials",
+    },
+    Setting {
+        name: "AWS_PROFILE, AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE",
+        default: "",
+        help: "credentials and region from a profile",
+    },
+    Setting {
+        name: "AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME",
+        default: "",
+        help: "web identity, as EKS gives it to service accounts",
+    },
+    Setting {
+        name: "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        default: "",
+        help: "container credentials, as ECS and EKS Pod Identity set them",
+    },
+    Setting {
+        name: "AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        default: "",
+        help: "instance metadata",
+    },
+    Setting {
+        name: "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_CLOUDWATCH",
+        default: "",
+        help: "another endpoint, for example a local one",
+    },
+    Setting {
+        name: "AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT",
+        default: "",
+        help: "variants of the endpoint",
+    },
+    Setting {
+        name: "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
+        default: "",
+        help: "proxies",
+    },
+    Setting {
+        name: "AWS_CA_BUNDLE, SSL_CERT_FILE",
+        default: "",
+        help: "certificates to trust in the place of the built-in ones",
+    },
+];

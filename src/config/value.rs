@@ -1,0 +1,211 @@
+//! The small types of single settings: durations, counts, switches, the region.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::text::excerpt;
+
+/// Why a setting's text is refused, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ValueError {
+    #[error("{given:?} is no duration, write a number with its unit: 500ms, 8s, 2m or 1h")]
+    Duration { given: String },
+    #[error("{given:?} has no unit, write {given}s for seconds or {given}ms for milliseconds")]
+    DurationUnit { given: String },
+    #[error("{given} is {relation} {bound}, use {low} to {high}", low = Brief(*.low), high = Brief(*.high))]
+    DurationRange {
+        given: String,
+        relation: &'static str,
+        bound: String,
+        low: Duration,
+        high: Duration,
+    },
+    #[error("{given:?} is no whole number from {min} to {max}")]
+    Count { given: String, min: u64, max: u64 },
+    #[error("{given:?} is neither true nor false")]
+    Switch { given: String },
+    #[error("{given:?} is none of {}", .known.join(", "))]
+    Choice {
+        given: String,
+        known: &'static [&'static str],
+    },
+    #[error(
+        "{given:?} is no region name, use one such as us-east-1, eu-central-1 or ap-southeast-2"
+    )]
+    Region { given: String },
+    #[error("{given:?} is no address, write HOST:PORT, for example 0.0.0.0:8080, or auto or off")]
+    Address { given: String },
+    #[error(
+        "{given:?} is no level, use error, warn, info, debug, trace or off, or a filter such as info,aws_config=debug"
+    )]
+    LogLevel { given: String },
+}
+
+/// The name of a region, for example `ap-southeast-2`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region(String);
+
+impl Region {
+    /// The name as AWS writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Checks the shape alone: new regions appear without notice. All names so far are
+    /// two or more words and a number.
+    pub(super) fn parse(text: &str) -> Result<Self, ValueError> {
+        let parts: Vec<&str> = text.split('-').collect();
+        let is_word = |part: &&str| {
+            (2..=12).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase())
+        };
+        let is_number =
+            |part: &str| part.len() <= 2 && part.parse::<u8>().is_ok_and(|number| number > 0);
+        match parts.split_last() {
+            Some((number, words))
+                if (2..=4).contains(&words.len())
+                    && words.iter().all(is_word)
+                    && is_number(number) =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(ValueError::Region {
+                given: excerpt(text),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads `500ms`, `8s`, `1.5m` or `1h` between two bounds.
+pub(super) fn duration(text: &str, low: Duration, high: Duration) -> Result<Duration, ValueError> {
+    let refused = || ValueError::Duration {
+        given: excerpt(text),
+    };
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: f64 = number.parse().map_err(|_| refused())?;
+    let seconds = match unit.trim() {
+        "ms" => number / 1000.0,
+        "s" => number,
+        "m" => number * 60.0,
+        "h" => number * 3600.0,
+        "" => {
+            return Err(ValueError::DurationUnit {
+                given: excerpt(text),
+            });
+        }
+        _ => return Err(refused()),
+    };
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|_| refused())?;
+    let out_of_range = |relation, bound| ValueError::DurationRange {
+        given: excerpt(text),
+        relation,
+        bound: Brief(bound).to_string(),
+        low,
+        high,
+    };
+    if duration < low {
+        return Err(out_of_range("below", low));
+    }
+    if duration > high {
+        return Err(out_of_range("above", high));
+    }
+    Ok(duration)
+}
+
+/// Reads a whole number between two bounds.
+pub(super) fn count(text: &str, min: u64, max: u64) -> Result<u64, ValueError> {
+    let number = text.parse().ok().filter(|n| (min..=max).contains(n));
+    number.ok_or_else(|| ValueError::Count {
+        given: excerpt(text),
+        min,
+        max,
+    })
+}
+
+/// Reads a switch, in the spellings that Docker and Kubernetes users write.
+pub(super) fn switch(text: &str) -> Result<bool, ValueError> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err(ValueError::Switch {
+            given: excerpt(text),
+        }),
+    }
+}
+
+/// A duration as it is written in the configuration.
+pub(super) struct Brief(pub(super) Duration);
+
+impl fmt::Display for Brief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        match millis {
+            _ if !millis.is_multiple_of(1000) => write!(f, "{millis}ms"),
+            _ if millis > 0 && millis.is_multiple_of(3_600_000) => {
+                write!(f, "{}h", millis / 3_600_000)
+            }
+            _ => write!(f, "{}s", millis / 1000),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn regions_of_every_partition_are_known_by_their_shape() {
+        for good in [
+            "us-east-1",
+            "ap-southeast-2",
+            "us-gov-west-1",
+            "us-isob-east-1",
+            "cn-northwest-1",
+            "eusc-de-east-1",
+            "mx-central-1",
+        ] {
+            assert!(Region::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "invalid-region",
+            "us-east",
+            "US-EAST-1",
+            "us-east-1a",
+            "us_east_1",
+            "us-east-0",
+            "1",
+            "us-east-1 ",
+            "",
+        ] {
+            assert!(Region::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn durations_carry_a_unit() {
+        let read = |text| duration(text, Duration::ZERO, HOUR);
+        assert_eq!(read("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(read("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(read("1h"), Ok(HOUR));
+        assert_eq!(
+            read("8").unwrap_err().to_string(),
+            r#""8" has no unit, write 8s for seconds or 8ms for milliseconds"#
+        );
+        for bad in ["", "s", "8 parsecs", "-1s", "1.2.3s", "61m", "1e3s", "infs"] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+        let error = duration("9h", Duration::from_millis(1), HOUR).unwrap_err();
+        assert_eq!(error.to_string(), "9h is above 1h, use 1ms to 1h");
+    }
+}
