@@ -9,3 +9,4 @@ pub mod schedule;
 pub mod source;
 pub mod telemetry;
 pub mod text;
+pub mod ticker;

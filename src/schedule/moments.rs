@@ -1,6 +1,8 @@
 //! Which moments a beat of the clock covers. Beats come late, come twice or not at
 //! all; the moments between two of them are worked out from the clock alone.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// How often the clock beats.
@@ -35,9 +37,13 @@ pub struct Missed {
 }
 
 impl Beat {
-    /// Seconds from one beat to the next.
+    /// The time from one beat to the next.
     #[must_use]
-    pub fn seconds(self) -> i64 {
+    pub fn period(self) -> Duration {
+        Duration::from_secs(self.seconds().unsigned_abs())
+    }
+
+    fn seconds(self) -> i64 {
         match self {
             Self::Minute => 60,
             Self::Second => 1,
