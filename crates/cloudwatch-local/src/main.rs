@@ -1,0 +1,88 @@
+//! `cloudwatch-local`: the endpoint as a process, for demonstrations and compose files.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use cloudwatch_local::{CloudWatchLocal, Credentials};
+use tokio::signal::unix::{SignalKind, signal};
+
+const LISTEN_VARIABLE: &str = "CLOUDWATCH_LOCAL_LISTEN";
+const LISTEN_DEFAULT: &str = "127.0.0.1:4580";
+/// Two weeks of a metric that is published once a minute.
+const POINTS_KEPT: usize = 20_160;
+/// Enough to see what happened lately.
+const REQUESTS_KEPT: usize = 100;
+
+const HELP: &str = "\
+A small, strict CloudWatch endpoint on this machine.
+
+cloudwatch-local [--listen HOST:PORT] [--credentials KEY:SECRET]...
+
+  --listen       where to listen (else CLOUDWATCH_LOCAL_LISTEN, else 127.0.0.1:4580)
+  --credentials  an access key that is known, with its secret (else test:test)
+
+Point a publisher at it with AWS_ENDPOINT_URL_CLOUDWATCH. See what it received with GET / (or
+/series, /refused).
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = error.to_string();
+            let mut source = error.source();
+            while let Some(cause) = source {
+                text = format!("{text}: {cause}");
+                source = cause.source();
+            }
+            // Nothing is left to do if that fails.
+            let _ = writeln!(io::stderr(), "cloudwatch-local: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run() -> Result<(), Box<dyn Error>> {
+    #[allow(clippy::disallowed_methods)] // A program's main reads the environment.
+    let listen = std::env::var(LISTEN_VARIABLE).ok();
+    let mut listen = listen.filter(|text| !text.is_empty());
+    let mut builder = CloudWatchLocal::builder().keep(POINTS_KEPT, REQUESTS_KEPT);
+
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || {
+            let next = arguments.next();
+            next.ok_or_else(|| format!("{argument} needs a value, see --help"))
+        };
+        match argument.as_str() {
+            "--listen" => listen = Some(value()?),
+            "--credentials" => {
+                let pair = value()?;
+                let (key, secret) = pair
+                    .split_once(':')
+                    .ok_or("--credentials needs KEY:SECRET, for example test:test")?;
+                builder = builder.credentials(Credentials::new(key, secret));
+            }
+            "--help" | "-h" => return Ok(io::stdout().write_all(HELP.as_bytes())?),
+            other => return Err(format!("{other:?} is no argument, see --help").into()),
+        }
+    }
+    let listen = listen.as_deref().unwrap_or(LISTEN_DEFAULT);
+    let addr: SocketAddr = listen
+        .parse()
+        .map_err(|_| format!("{listen:?} is no address, write for example {LISTEN_DEFAULT}"))?;
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut endpoint = builder.listen(addr).start().await?;
+    writeln!(io::stdout(), "listening on {}", endpoint.url())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    endpoint.stop().await;
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! The endpoint: how it is set up, started, stopped and started again.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+
+use crate::connection::serve;
+use crate::credentials::{Credentials, Keyring};
+use crate::state::{Clock, State};
+use crate::store::Keep;
+
+/// The access key, and the secret, that are known unless others are named.
+const DEFAULT_KEY: &str = "test";
+/// Pause after a connection could not be taken (too many files open, say).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The endpoint cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr}")]
+pub struct StartError {
+    addr: SocketAddr,
+    source: io::Error,
+}
+
+/// How an endpoint is to be.
+pub struct Builder {
+    addr: SocketAddr,
+    credentials: Vec<Credentials>,
+    regions: Vec<String>,
+    keep: Keep,
+    clock: Clock,
+}
+
+impl Builder {
+    /// Where to listen; otherwise on 127.0.0.1, on a port that the system picks.
+    #[must_use]
+    pub fn listen(mut self, addr: SocketAddr) -> Self {
+        self.addr = addr;
+        self
+    }
+
+    /// Knows these credentials. With none named, `test` with the secret `test` is known.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials.push(credentials);
+        self
+    }
+
+    /// Takes only requests that are signed for this region or another one named so.
+    #[must_use]
+    pub fn region(mut self, region: &str) -> Self {
+        self.regions.push(region.to_owned());
+        self
+    }
+
+    /// Bounds the memory: the latest points of each metric, and the latest requests of each
+    /// log. Everything is kept otherwise.
+    #[must_use]
+    pub fn keep(mut self, points_per_series: usize, requests: usize) -> Self {
+        self.keep = Keep {
+            points_per_series,
+            requests,
+        };
+        self
+    }
+
+    /// Reads the time elsewhere than from the system.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Listens from here on.
+    pub async fn start(self) -> Result<CloudWatchLocal, StartError> {
+        let mut keyring = Keyring::default();
+        for credentials in self.credentials {
+            keyring.add(credentials);
+        }
+        if keyring.is_empty() {
+            keyring.add(Credentials::new(DEFAULT_KEY, DEFAULT_KEY));
+        }
+        let state = Arc::new(State::new(self.clock, self.keep, keyring, self.regions));
+        let (addr, listening) = Listening::start(self.addr, state.clone()).await?;
+        Ok(CloudWatchLocal {
+            addr,
+            state,
+            listening: Some(listening),
+        })
+    }
+}
+
+/// A CloudWatch endpoint. It ends when it is dropped.
+#[derive(Debug)]
+pub struct CloudWatchLocal {
+    addr: SocketAddr,
+    pub(crate) state: Arc<State>,
+    listening: Option<Listening>,
+}
+
+impl CloudWatchLocal {
+    /// An endpoint yet to be started.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            addr: (Ipv4Addr::LOCALHOST, 0).into(),
+            credentials: Vec::new(),
+            regions: Vec::new(),
+            keep: Keep::ALL,
+            clock: Box::new(system_clock),
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The endpoint URL to give to an SDK.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Listens no more and cuts all connections. What was received can still be asked for.
+    pub async fn stop(&mut self) {
+        if let Some(listening) = self.listening.take() {
+            listening.stop().await;
+        }
+    }
+
+    /// Listens again, on the same port, after [`stop`](Self::stop).
+    pub async fn restart(&mut self) -> Result<(), StartError> {
+        self.stop().await;
+        let (_, listening) = Listening::start(self.addr, self.state.clone()).await?;
+        self.listening = Some(listening);
+        Ok(())
+    }
+}
+
+/// The task that takes connections, and owns them.
+#[derive(Debug)]
+struct Listening {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Listening {
+    async fn start(addr: SocketAddr, state: Arc<State>) -> Result<(SocketAddr, Self), StartError> {
+        let failed = |source| StartError { addr, source };
+        let listener = TcpListener::bind(addr).await.map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(accept(listener, state, stopped));
+        let stop = Some(stop);
+        Ok((bound, Self { stop, task }))
+    }
+
+    async fn stop(mut self) {
+        self.stop.take();
+        // It can only fail by a panic in the task, which has been reported.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    state.change(|inner| inner.store.connections += 1);
+                    // Only costs latency if it fails.
+                    let _ = stream.set_nodelay(true);
+                    connections.spawn(serve(stream, state.clone()));
+                }
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+#[allow(clippy::disallowed_methods)] // This is the endpoint's clock edge.
+fn system_clock() -> SystemTime {
+    SystemTime::now()
+}

@@ -1,0 +1,323 @@
+//! The answer to one request.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use flate2::read::GzDecoder;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::{Instant, sleep};
+
+use crate::connection::Instead;
+use crate::fault::{Action, Fault};
+use crate::page;
+use crate::protocol::{read_input, write_refusal};
+use crate::refusal::Refusal;
+use crate::rules;
+use crate::signature::{self, SERVICE, Wire};
+use crate::state::State;
+use crate::store::{Outcome, ReceivedRequest, RefusedRequest};
+
+/// Largest request, compressed or not (API Reference, `PutMetricData`: 1 MB).
+const BODY_MAX: usize = 1024 * 1024;
+/// Where reading stops; a body between the limits is read to answer it in order.
+const READ_MAX: usize = 16 * BODY_MAX;
+const OPERATION: &str = "/service/GraniteServiceVersion20100801/operation/PutMetricData";
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
+
+/// The connection ends without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is cut")]
+pub(crate) struct Cut;
+
+type Answer = Response<Full<Bytes>>;
+
+/// Answers a `PutMetricData` request, or shows a page to one who looks.
+pub(crate) async fn answer(
+    request: Request<Incoming>,
+    state: Arc<State>,
+    instead: Instead,
+) -> Result<Answer, Cut> {
+    if request.method() == Method::GET {
+        return Ok(page::show(request.uri().path(), &state));
+    }
+    let arrival = Arrival {
+        now: state.now(),
+        instant: Instant::now(),
+    };
+    let (number, fault) = state.change(|inner| {
+        let number = inner.store.open(arrival.now.into(), arrival.instant);
+        (number, inner.faults.take())
+    });
+    let exchange = Exchange {
+        state,
+        arrival,
+        number,
+        instead,
+    };
+    exchange.run(request, fault).await
+}
+
+/// When a request's headers had arrived.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    now: DateTime<Utc>,
+    instant: Instant,
+}
+
+/// One request on its way to an answer.
+struct Exchange {
+    state: Arc<State>,
+    arrival: Arrival,
+    number: usize,
+    instead: Instead,
+}
+
+impl Exchange {
+    async fn run(
+        self,
+        request: Request<Incoming>,
+        mut fault: Option<Fault>,
+    ) -> Result<Answer, Cut> {
+        if let Some(fault) = &fault {
+            sleep(fault.delay).await;
+            if matches!(fault.action, Action::CutUnread) {
+                self.close(Outcome::Faulted);
+                return Err(Cut);
+            }
+        }
+        let (head, body) = request.into_parts();
+        let body = match Limited::new(body, READ_MAX).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                return Ok(self.refuse(too_large(READ_MAX), 0));
+            }
+            Err(_) => return Err(Cut),
+        };
+        // A fault that lets the request pass shapes the end of it instead.
+        let ending = fault.take_if(|fault| {
+            let action = &fault.action;
+            matches!(
+                action,
+                Action::Proceed | Action::CutAccepted | Action::HangAccepted
+            )
+        });
+        if let Some(fault) = fault {
+            return self.misbehave(fault, 0).await;
+        }
+        let request = match self.received(&head, &body) {
+            Ok(request) => request,
+            Err(refusal) => return Ok(self.refuse(refusal, 0)),
+        };
+        let fault = self.state.lock().faults.of_content(&request);
+        if let Some(fault) = fault {
+            sleep(fault.delay).await;
+            if !matches!(fault.action, Action::Proceed) {
+                return self.misbehave(fault, request.points.len()).await;
+            }
+        }
+        self.state.change(|inner| {
+            inner.store.accept(request);
+            inner.store.close(self.number, Outcome::Accepted);
+        });
+        let headers = match ending {
+            Some(fault) => match fault.action {
+                Action::CutAccepted => return Err(Cut),
+                Action::HangAccepted => return std::future::pending().await,
+                _ => fault.headers,
+            },
+            None => Vec::new(),
+        };
+        // The operation has no output, so the protocol asks for no body and no content type.
+        Ok(self.respond(200, &headers, Bytes::new(), true))
+    }
+
+    /// The request as it is kept, or why it is refused.
+    fn received(
+        &self,
+        head: &hyper::http::request::Parts,
+        body: &[u8],
+    ) -> Result<ReceivedRequest, Refusal> {
+        let header = |name| head.headers.get(name).and_then(|v| v.to_str().ok());
+        if body.len() > BODY_MAX {
+            return Err(too_large(body.len()));
+        }
+        let signer = {
+            let inner = self.state.lock();
+            let wire = Wire {
+                method: head.method.as_str(),
+                path: head.uri.path(),
+                query: head.uri.query().unwrap_or_default(),
+                headers: &head.headers,
+                body,
+            };
+            let signer = signature::verify(wire, &inner.keyring, SERVICE, self.arrival.now)?;
+            if !inner.regions.is_empty() && !inner.regions.contains(&signer.region) {
+                return Err(Refusal::new(
+                    403,
+                    "SignatureDoesNotMatch",
+                    "Credential should be scoped to a valid region.",
+                ));
+            }
+            signer
+        };
+        let protocol = (head.method.as_str(), header("smithy-protocol"));
+        if head.uri.path() != OPERATION || protocol != ("POST", Some("rpc-v2-cbor")) {
+            return Err(Refusal::new(
+                404,
+                "UnknownOperationException",
+                "only PutMetricData by Smithy RPC v2 CBOR is known here",
+            ));
+        }
+        if header("content-type") != Some("application/cbor") {
+            return Err(Refusal::new(
+                415,
+                "UnsupportedMediaTypeException",
+                "the content type must be application/cbor",
+            ));
+        }
+        let gzip = match header("content-encoding") {
+            None => false,
+            Some("gzip") => true,
+            Some(other) => {
+                return Err(Refusal::unreadable(format!(
+                    "the content encoding {other:?} is not gzip"
+                )));
+            }
+        };
+        let input = if gzip {
+            read_input(&decompress(body)?)?
+        } else {
+            read_input(body)?
+        };
+        let points = rules::check(input, self.arrival.now)?;
+        Ok(ReceivedRequest {
+            at: self.arrival.now.into(),
+            instant: self.arrival.instant,
+            namespace: points[0].namespace.clone(),
+            points,
+            access_key: signer.access_key,
+            region: signer.region,
+            body_bytes: body.len(),
+            gzip,
+            user_agent: header("user-agent").unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Does what a fault says; its delay is over.
+    async fn misbehave(self, fault: Fault, points: usize) -> Result<Answer, Cut> {
+        self.close(Outcome::Faulted);
+        match fault.action {
+            Action::Refuse(refusal) => {
+                self.note(refusal.clone(), points);
+                Ok(self.respond_refusal(&refusal, &fault.headers))
+            }
+            Action::Respond { status, body } => {
+                Ok(self.respond(status, &fault.headers, body, false))
+            }
+            Action::Raw(bytes) => {
+                self.instead.set(bytes);
+                Ok(Response::default())
+            }
+            Action::Hang | Action::HangAccepted => std::future::pending().await,
+            Action::Proceed | Action::CutUnread | Action::CutAccepted => Err(Cut),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal, points: usize) -> Answer {
+        self.close(Outcome::Refused(refusal.code.clone().into_owned()));
+        let answer = self.respond_refusal(&refusal, &[]);
+        self.note(refusal, points);
+        answer
+    }
+
+    fn note(&self, refusal: Refusal, points: usize) {
+        let refused = RefusedRequest {
+            at: self.arrival.now.into(),
+            instant: self.arrival.instant,
+            refusal,
+            points,
+        };
+        self.state.change(|inner| inner.store.refuse(refused));
+    }
+
+    fn close(&self, outcome: Outcome) {
+        self.state
+            .change(|inner| inner.store.close(self.number, outcome));
+    }
+
+    fn respond_refusal(&self, refusal: &Refusal, headers: &[(String, String)]) -> Answer {
+        let fault = if refusal.status < 500 {
+            "Sender"
+        } else {
+            "Receiver"
+        };
+        let own = [
+            ("content-type".to_owned(), "application/cbor".to_owned()),
+            (
+                "x-amzn-query-error".to_owned(),
+                format!("{};{fault}", refusal.code),
+            ),
+        ];
+        let headers = [&own, headers].concat();
+        self.respond(
+            refusal.status,
+            &headers,
+            write_refusal(refusal).into(),
+            true,
+        )
+    }
+
+    fn respond(
+        &self,
+        status: u16,
+        headers: &[(String, String)],
+        body: Bytes,
+        in_protocol: bool,
+    ) -> Answer {
+        let mut response = Response::builder()
+            .status(StatusCode::from_u16(status).expect("a fault's status is one of HTTP"))
+            // The SDK reads the clock skew from this header, so it follows the endpoint's clock.
+            .header("date", self.state.now().format(HTTP_DATE).to_string());
+        if in_protocol {
+            response = response
+                .header("smithy-protocol", "rpc-v2-cbor")
+                .header("x-amzn-requestid", request_id(self.number));
+        }
+        for (name, value) in headers {
+            response = response.header(name, value);
+        }
+        response
+            .body(Full::new(body))
+            .expect("a fault's headers are ones of HTTP")
+    }
+}
+
+fn decompress(body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut plain = Vec::new();
+    let limit = BODY_MAX as u64 + 1;
+    GzDecoder::new(body)
+        .take(limit)
+        .read_to_end(&mut plain)
+        .map_err(|error| Refusal::unreadable(format!("the body is not gzip: {error}")))?;
+    if plain.len() > BODY_MAX {
+        return Err(too_large(plain.len()));
+    }
+    Ok(plain)
+}
+
+fn too_large(size: usize) -> Refusal {
+    Refusal::new(
+        413,
+        "RequestEntityTooLarge",
+        format!("Request size {size} exceeded {BODY_MAX} bytes"),
+    )
+}
+
+/// Shaped as the service's, and telling which request of the log it was.
+fn request_id(number: usize) -> String {
+    format!("00000000-0000-4000-8000-{number:012x}")
+}

@@ -1,0 +1,8 @@
+//! The endpoint as the SDK sees it.
+
+// All of this is test code, helpers included.
+#![allow(clippy::unwrap_used)]
+
+mod faults;
+mod requests;
+mod support;
