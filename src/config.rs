@@ -62,14 +62,14 @@ impl Config {
     /// How often somebody must look whether something is due.
     #[must_use]
     pub fn beat(&self) -> Beat {
-        beat(&self.entries)
+        beat(self.entries.iter())
     }
 }
 
 /// How often somebody must look whether one of these entries is due.
 #[must_use]
-pub fn beat(entries: &[Entry]) -> Beat {
-    if entries.iter().any(|entry| entry.schedule.has_seconds()) {
+pub fn beat<'a>(mut entries: impl Iterator<Item = &'a Entry>) -> Beat {
+    if entries.any(|entry| entry.schedule.has_seconds()) {
         Beat::Second
     } else {
         Beat::Minute

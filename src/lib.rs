@@ -1,11 +1,15 @@
 //! cw-publisher publishes metrics to Amazon CloudWatch on a schedule and loses no
 //! point in an outage. ARCHITECTURE.md has the map of these modules.
 
+pub mod clock;
+pub mod cloudwatch;
 pub mod config;
 pub mod metric;
 pub mod outbox;
 pub mod publish;
+pub mod run;
 pub mod schedule;
+pub mod shutdown;
 pub mod source;
 pub mod telemetry;
 pub mod text;

@@ -18,6 +18,11 @@ pub use verdict::Verdict;
 
 /// Where batches go. One call is one attempt; the sink never retries by itself.
 pub trait Sink: Send + Sync + 'static {
+    /// Whether requests could be signed. Asked once, before the first tick.
+    fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Sends one batch, which the service accepts or refuses as a whole.
     fn put(&self, batch: &Batch) -> impl Future<Output = Result<(), Failure>> + Send;
 }

@@ -1,7 +1,45 @@
 //! Logs: one JSON object (or one line of text) an event, on standard output.
 
 use std::error::Error;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::config::{LogConfig, LogFormat};
+
+/// What libraries say below a warning is about them, not about the metrics, and the
+/// SDK's own details may name what was signed. Whoever wants it names them in
+/// `LOG_LEVEL`, for example `info,aws_config=debug`.
+const QUIET: &str = "tokio_cron_scheduler=warn,aws_config=warn,aws_runtime=warn,\
+    aws_sdk_cloudwatch=warn,aws_sdk_sts=warn,aws_sdk_sso=warn,aws_sdk_ssooidc=warn,aws_sigv4=warn,\
+    aws_smithy_runtime=warn,aws_smithy_runtime_api=warn,aws_smithy_http_client=warn,\
+    hyper=warn,hyper_util=warn,h2=warn,rustls=warn";
+
+/// Begins to log. Comes before anything that logs, once.
+pub fn init(config: &LogConfig) -> Result<(), TryInitError> {
+    let filter = EnvFilter::new(format!("{QUIET},{}", config.filter));
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(|| OneLine(io::stdout()))
+        .with_target(false)
+        .with_ansi(false)
+        // A closed standard output must not bring the publisher down.
+        .log_internal_errors(false);
+    let registry = tracing_subscriber::registry().with(filter);
+    match config.format {
+        LogFormat::Json => {
+            let json = layer
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false);
+            registry.with(json).try_init()
+        }
+        LogFormat::Text => registry.with(layer).try_init(),
+    }
+}
 
 /// The whole chain of an error in one line, `outermost: ...: cause`. No error's
 /// `Display` in this crate holds its source, so this is the one place that joins them.
@@ -18,4 +56,64 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
         source = cause.source();
     }
     line
+}
+
+/// Escapes control characters, so that a value from outside cannot break a line. An
+/// event is written at once and ends with the only line feed that it may have.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let (body, end) = match event.split_last() {
+            Some((b'\n', body)) => (body, "\n"),
+            _ => (event, ""),
+        };
+        if body.iter().any(u8::is_ascii_control) {
+            let mut line = String::with_capacity(body.len() + 16);
+            for character in String::from_utf8_lossy(body).chars() {
+                if character.is_control() {
+                    line.extend(character.escape_default());
+                } else {
+                    line.push(character);
+                }
+            }
+            line.push_str(end);
+            self.0.write_all(line.as_bytes())?;
+        } else {
+            self.0.write_all(event)?;
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer")]
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("inner")]
+    struct Inner;
+
+    #[test]
+    fn chain_says_every_cause_once() {
+        assert_eq!(chain(&Outer(Inner)), "outer: inner");
+        let repeated = io::Error::other("a: b");
+        assert_eq!(chain(&repeated), "a: b");
+    }
+
+    #[test]
+    fn event_stays_one_line() {
+        let mut written = Vec::new();
+        let event = b"INFO a\nb\r\x1b[31m\n";
+        assert_eq!(OneLine(&mut written).write(event).unwrap(), event.len());
+        assert_eq!(written, b"INFO a\\nb\\r\\u{1b}[31m\n");
+    }
 }

@@ -1,0 +1,155 @@
+//! The edge to Amazon CloudWatch: the only module that names the SDK.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::config::ProvideCredentials;
+use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatch::operation::RequestId;
+use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataError;
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use crate::config::Config;
+use crate::metric::Point;
+use crate::outbox::Batch;
+use crate::publish::{Failure, FailureKind, Sink};
+
+mod connect;
+mod credentials;
+
+pub use credentials::profile_region;
+
+/// A client of CloudWatch that makes one attempt a call.
+pub struct CloudWatch {
+    client: Client,
+    config: SdkConfig,
+}
+
+impl CloudWatch {
+    /// Sets up the client; nothing is sent and no credentials are looked for yet.
+    pub async fn connect(config: &Config) -> Result<Self, ConnectError> {
+        let http = connect::http_client(config.http.ca_bundle.as_deref())?;
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(config.request_timeout)
+            .operation_timeout(config.request_timeout)
+            .build();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(aws_config::Region::new(config.region.as_str().to_owned()))
+            .http_client(http)
+            // `publish` owns retrying: two loops would multiply.
+            .retry_config(aws_config::retry::RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        Ok(Self {
+            client: Client::new(&config),
+            config,
+        })
+    }
+}
+
+impl fmt::Debug for CloudWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloudWatch").finish_non_exhaustive()
+    }
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum ConnectError {
+    #[error("the certificates of AWS_CA_BUNDLE are not accepted")]
+    CaBundle { source: Box<dyn Error + Send + Sync> },
+}
+
+impl Sink for CloudWatch {
+    async fn ready(&self) -> Result<(), Failure> {
+        let Some(provider) = self.config.credentials_provider() else {
+            return Err(credentials::none());
+        };
+        match provider.provide_credentials().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(credentials::failure(error)),
+        }
+    }
+
+    async fn put(&self, batch: &Batch) -> Result<(), Failure> {
+        let request = self
+            .client
+            .put_metric_data()
+            .namespace(batch.namespace().as_str())
+            .set_metric_data(Some(batch.points().map(datum).collect()));
+        match request.send().await {
+            // The SDK takes any 2xx answer for success. A portal or proxy that answers
+            // in the place of the service must not swallow points, and the service
+            // gives each request an id.
+            Ok(output) if output.request_id().is_some() => Ok(()),
+            Ok(_) => Err(Failure {
+                kind: FailureKind::NoAnswer,
+                source: Some(Box::new(NotTheService)),
+            }),
+            Err(error) => Err(failure(error)),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the answer has no request id, something else than CloudWatch gave it")]
+struct NotTheService;
+
+fn datum(point: &Point) -> MetricDatum {
+    let metric = &point.metric;
+    let dimensions = metric.dimensions.iter().map(|dimension| {
+        Dimension::builder()
+            .name(dimension.name())
+            .value(dimension.value())
+            .build()
+    });
+    MetricDatum::builder()
+        .metric_name(metric.name.as_str())
+        .set_dimensions((!metric.dimensions.is_empty()).then(|| dimensions.collect()))
+        .timestamp(DateTime::from_secs(point.at.timestamp()))
+        .value(point.value.get())
+        .unit(StandardUnit::from(metric.unit.as_str()))
+        .storage_resolution(metric.resolution.seconds())
+        .build()
+}
+
+fn failure(error: SdkError<PutMetricDataError, HttpResponse>) -> Failure {
+    if let Some(kind) = credentials::kind_in(&error) {
+        return Failure {
+            kind,
+            source: Some(Box::new(error)),
+        };
+    }
+    let kind = match error.raw_response() {
+        Some(response) if !response.status().is_success() => FailureKind::Refused {
+            status: response.status().as_u16(),
+            code: error.code().unwrap_or_default().to_owned(),
+            message: error.message().unwrap_or_default().to_owned(),
+            retry_after: retry_after(response),
+        },
+        _ => FailureKind::NoAnswer,
+    };
+    // What the service says is in the kind already; below it stands only the SDK's wrapping.
+    let source = match error {
+        SdkError::ServiceError(_) => None,
+        other => Some(Box::new(other) as Box<dyn Error + Send + Sync>),
+    };
+    Failure { kind, source }
+}
+
+/// `x-amz-retry-after` counts milliseconds, `retry-after` seconds (RFC 9110, 10.2.3); the
+/// latter's dates are not taken, for this machine's clock may be the problem.
+fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    let header = |name: &str| response.headers().get(name)?.trim().parse::<u64>().ok();
+    header("x-amz-retry-after")
+        .map(Duration::from_millis)
+        .or_else(|| header("retry-after").map(Duration::from_secs))
+}

@@ -1,0 +1,51 @@
+//! Credentials: whether there are any, and the region of the profile beside them.
+
+use std::error::Error;
+
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_credential_types::provider::error::CredentialsError;
+
+use crate::publish::{Failure, FailureKind};
+
+/// The region that the AWS profile names, as the AWS CLI finds it.
+pub async fn profile_region() -> Option<String> {
+    let region = ProfileFileRegionProvider::new().region().await?;
+    Some(region.as_ref().to_owned())
+}
+
+/// The failure of a client that was given no provider at all.
+pub(super) fn none() -> Failure {
+    failure(CredentialsError::not_loaded("no provider is configured"))
+}
+
+/// What failing to resolve credentials means.
+pub(super) fn failure(error: CredentialsError) -> Failure {
+    Failure {
+        kind: kind(&error),
+        source: Some(Box::new(error)),
+    }
+}
+
+/// The kind of a failure that credentials caused, if they did.
+pub(super) fn kind_in(error: &(dyn Error + 'static)) -> Option<FailureKind> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<CredentialsError>() {
+            return Some(kind(error));
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// A provider that could not be reached may answer the next time; one that is not
+/// there will not.
+fn kind(error: &CredentialsError) -> FailureKind {
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
+            FailureKind::NoCredentials
+        }
+        _ => FailureKind::NoAnswer,
+    }
+}

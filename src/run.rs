@@ -1,0 +1,221 @@
+//! Wires everything: beats become ticks, ticks become points, points leave.
+//!
+//! Sampling never waits for sending. The sampler puts the points of a tick into the
+//! store and wakes the lane of each namespace; a lane sends what the store holds for
+//! its namespace, one request at a time. Lanes do not wait for each other, so a
+//! namespace that is refused holds up no other.
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use tracing::{error, info, warn};
+
+use crate::clock::{Beats, Clock};
+use crate::config::{Config, Entry};
+use crate::publish::{Failure, FailureKind, Retry, Sink};
+use crate::schedule::{Missed, moments};
+use crate::source::Resources;
+use crate::telemetry::chain;
+
+mod lane;
+mod lanes;
+mod sampler;
+mod store;
+mod summary;
+
+use lanes::{Lanes, Phase};
+use sampler::{Sampler, Which};
+pub use summary::Summary;
+
+/// What the run is told while it goes on.
+#[derive(Debug)]
+pub struct Controls<F> {
+    /// Completes when the run shall stop.
+    pub shutdown: F,
+    /// New entries, which take effect at the next tick.
+    pub reload: mpsc::Receiver<Vec<Entry>>,
+}
+
+/// Why the run ended in disorder.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum RunError {
+    #[error("no AWS credentials were found")]
+    NoCredentials { source: Failure },
+    #[error("the clock does not beat")]
+    Clock { source: Box<dyn Error + Send + Sync> },
+}
+
+/// Publishes until the shutdown comes, then sends what is held once more.
+pub async fn run<S: Sink, C: Clock>(
+    config: Config,
+    sink: S,
+    clock: C,
+    controls: Controls<impl Future<Output = ()>>,
+) -> Result<Summary, RunError> {
+    let Controls {
+        shutdown,
+        mut reload,
+    } = controls;
+    tokio::pin!(shutdown);
+    let started = Instant::now();
+    tokio::select! {
+        ready = wait_until_ready(&sink, config.retry) => ready?,
+        () = &mut shutdown => return Ok(Summary::default()),
+    }
+    let clock = Arc::new(clock);
+    let grace = config.shutdown_grace;
+    let mut lanes = Lanes::new(sink, clock.clone(), &config);
+    let resources = Arc::new(Resources::new(config.http.clone()));
+    let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
+    let mut beat_rate = sampler.beat();
+    let mut beats = start_beats(&*clock, beat_rate).await?;
+    let mut last = whole_second(clock.now());
+    if config.publish_on_start {
+        sampler.start(last, Which::All);
+    }
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            () = beats.next() => {
+                let passed = moments(last, clock.now(), beat_rate);
+                last = passed.last;
+                if let Some(missed) = passed.missed {
+                    tell_missed(&sampler, missed);
+                }
+                for moment in passed.fresh {
+                    sampler.start(moment, Which::Due);
+                }
+            }
+            Some(points) = sampler.finished() => lanes.push(points),
+            Some(entries) = reload.recv() => {
+                sampler.replace(entries);
+                if sampler.beat() != beat_rate {
+                    beat_rate = sampler.beat();
+                    beats.stop().await;
+                    beats = start_beats(&*clock, beat_rate).await?;
+                }
+            }
+        }
+    }
+    beats.stop().await;
+    let unsampled = sampler.unsampled();
+    drop(sampler);
+    info!(
+        grace_ms = millis(grace),
+        points_held = lanes.held(),
+        "stopping"
+    );
+    let mut summary = lanes.finish(Phase::Stopping, grace).await;
+    summary.unsampled = unsampled;
+    summary.log(started.elapsed());
+    Ok(summary)
+}
+
+/// Publishes every metric once, now, and waits until the points are accepted or
+/// their retries are spent.
+pub async fn once<S: Sink, C: Clock>(
+    config: Config,
+    sink: S,
+    clock: C,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Summary, RunError> {
+    tokio::pin!(shutdown);
+    let started = Instant::now();
+    tokio::select! {
+        ready = wait_until_ready(&sink, config.retry) => ready?,
+        () = &mut shutdown => return Ok(Summary::default()),
+    }
+    let clock = Arc::new(clock);
+    let grace = config.shutdown_grace;
+    let mut lanes = Lanes::new(sink, clock.clone(), &config);
+    let resources = Arc::new(Resources::new(config.http.clone()));
+    let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
+    sampler.start(whole_second(clock.now()), Which::All);
+    let sampled = async {
+        while let Some(points) = sampler.finished().await {
+            lanes.push(points);
+        }
+        lanes.finish(Phase::Finishing, Duration::MAX).await
+    };
+    let finished = tokio::select! {
+        summary = sampled => Some(summary),
+        () = &mut shutdown => None,
+    };
+    let mut summary = match finished {
+        Some(summary) => summary,
+        None => lanes.finish(Phase::Stopping, grace).await,
+    };
+    summary.unsampled = sampler.unsampled();
+    summary.log(started.elapsed());
+    Ok(summary)
+}
+
+/// Retries as a request would. Credentials that are not there end the run; a provider
+/// that cannot be reached does not, for the points can wait for it.
+async fn wait_until_ready(sink: &impl Sink, retry: Retry) -> Result<(), RunError> {
+    let mut retries = 0;
+    loop {
+        let Err(failure) = sink.ready().await else {
+            return Ok(());
+        };
+        if retries < retry.max {
+            let delay = retry.delay(retries, None, &mut rand::rng());
+            retries += 1;
+            warn!(
+                attempt = retries,
+                delay_ms = millis(delay),
+                error = chain(&failure),
+                "credentials not resolved, retrying"
+            );
+            sleep(delay).await;
+        } else if failure.kind == FailureKind::NoCredentials {
+            return Err(RunError::NoCredentials { source: failure });
+        } else {
+            error!(
+                attempts = retries + 1,
+                error = chain(&failure),
+                "credentials not resolved, going on without"
+            );
+            return Ok(());
+        }
+    }
+}
+
+async fn start_beats<C: Clock>(
+    clock: &C,
+    beat: crate::schedule::Beat,
+) -> Result<C::Beats, RunError> {
+    let beats = clock.beats(beat).await;
+    beats.map_err(|source| RunError::Clock { source })
+}
+
+/// A machine that slept misses ticks; values taken now would be others.
+fn tell_missed(sampler: &Sampler, missed: Missed) {
+    let ticks = sampler.due_between(missed.first, missed.last);
+    if ticks > 0 {
+        warn!(
+            ticks,
+            missed_from = rfc3339(missed.first),
+            missed_to = rfc3339(missed.last),
+            "ticks missed"
+        );
+    }
+}
+
+fn whole_second(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.duration_trunc(TimeDelta::seconds(1)).unwrap_or(at)
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,292 @@
+//! A lane: sends what is held for one namespace, the newest tick first, one request
+//! at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rand::RngExt;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
+use tracing::{error, info, warn};
+
+use super::lanes::{Phase, Shared};
+use super::{millis, rfc3339};
+use crate::clock::Clock;
+use crate::metric::Namespace;
+use crate::outbox::Batch;
+use crate::publish::{Delivery, Failure, Outcome, Retry, Sink, Step};
+use crate::telemetry::chain;
+
+/// Held points are tried again this long after a failure if no tick comes before:
+/// with an hourly schedule an outage would otherwise last an hour longer.
+const HELD_RETRY: Duration = Duration::from_secs(60);
+
+pub(super) struct Lane<S, C> {
+    namespace: Namespace,
+    shared: Arc<Shared<S, C>>,
+    wake: Arc<Notify>,
+    phase: watch::Receiver<Phase>,
+    outage: Option<Outage>,
+}
+
+/// A time in which points had to wait.
+struct Outage {
+    since: DateTime<Utc>,
+    lost_before: u64,
+    replayed: usize,
+}
+
+/// How the delivery of one batch ended.
+enum Ending {
+    /// Every point of it was accepted or refused.
+    Done,
+    /// Its retries are spent, or somebody must act first.
+    Failed(Failure),
+    /// It made room: a newer tick is there, or the run ends.
+    Interrupted,
+}
+
+/// What one batch came to.
+struct Delivered {
+    ending: Ending,
+    accepted: usize,
+    attempts: u32,
+}
+
+/// What was accepted since the last log line about it.
+struct Account {
+    points: usize,
+    requests: u32,
+    since: Instant,
+}
+
+impl<S: Sink, C: Clock> Lane<S, C> {
+    pub(super) fn new(namespace: Namespace, shared: Arc<Shared<S, C>>, wake: Arc<Notify>) -> Self {
+        let phase = shared.phase.clone();
+        Self {
+            namespace,
+            shared,
+            wake,
+            phase,
+            outage: None,
+        }
+    }
+
+    /// Sends whenever there is something to send, until the run ends.
+    pub(super) async fn run(mut self) {
+        while self.phase() == Phase::Running {
+            self.wait_for_points().await;
+            self.wait_for_jitter().await;
+            if self.phase() == Phase::Running {
+                self.round(self.shared.retry).await;
+            }
+        }
+        while self.phase() == Phase::Finishing && self.holds_any() {
+            if !self.round(self.shared.retry).await {
+                return;
+            }
+        }
+        if self.phase() == Phase::Stopping {
+            self.round(Retry::NEVER).await;
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    fn holds_any(&self) -> bool {
+        self.shared.store().held_of(&self.namespace) > 0
+    }
+
+    async fn wait_for_points(&mut self) {
+        let held = self.holds_any();
+        tokio::select! {
+            () = self.wake.notified() => {}
+            () = sleep(HELD_RETRY), if held => {}
+            _ = self.phase.changed() => {}
+        }
+    }
+
+    async fn wait_for_jitter(&mut self) {
+        if self.shared.jitter.is_zero() {
+            return;
+        }
+        let jitter = self.shared.jitter.mul_f64(rand::rng().random_range(0.0..=1.0));
+        tokio::select! {
+            () = sleep(jitter) => {}
+            _ = self.phase.changed() => {}
+        }
+    }
+
+    /// Sends until nothing is held or a delivery fails; tells which.
+    async fn round(&mut self, retry: Retry) -> bool {
+        let mut account = Account::new();
+        loop {
+            let now = self.shared.clock.now();
+            let next = self.shared.store().next_batch(&self.namespace, now);
+            let Some((batch, is_tick)) = next else {
+                self.account_for(&mut account);
+                self.recovered();
+                return true;
+            };
+            if !is_tick {
+                self.account_for(&mut account);
+            }
+            let delivered = self.deliver(batch, is_tick, retry).await;
+            account.requests += delivered.attempts;
+            if is_tick || self.outage.is_none() {
+                account.points += delivered.accepted;
+            } else if let Some(outage) = &mut self.outage {
+                outage.replayed += delivered.accepted;
+            }
+            match delivered.ending {
+                Ending::Done => {}
+                Ending::Failed(failure) => {
+                    self.account_for(&mut account);
+                    self.failed(&failure, delivered.attempts);
+                    return false;
+                }
+                Ending::Interrupted if self.phase() == Phase::Running => {}
+                Ending::Interrupted => {
+                    self.account_for(&mut account);
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Delivers one batch and books every answer at once, so that whatever ends the
+    /// delivery loses and doubles nothing.
+    async fn deliver(&mut self, batch: Batch, is_tick: bool, retry: Retry) -> Delivered {
+        let mut delivery = Delivery::new(batch, retry);
+        let mut accepted = 0;
+        let mut failed = None;
+        let ending = loop {
+            match delivery.step() {
+                Step::Done => break failed.map_or(Ending::Done, Ending::Failed),
+                Step::Wait(delay) => {
+                    if !self.wait(delay, is_tick).await {
+                        break Ending::Interrupted;
+                    }
+                }
+                Step::Send(batch) => {
+                    let answer = self.shared.sink.put(&batch).await;
+                    for outcome in delivery.answer(answer, &mut rand::rng()) {
+                        match outcome {
+                            Outcome::Accepted(batch) => {
+                                accepted += batch.len();
+                                self.shared.store().accept(&batch);
+                            }
+                            Outcome::Refused(batch, failure) => self.refused(&batch, &failure),
+                            Outcome::Retrying { failure, delay } => {
+                                self.retrying(delivery.attempts(), &failure, delay);
+                            }
+                            Outcome::Parting(_) => {}
+                            Outcome::Held(failure) => failed = failed.or(Some(failure)),
+                        }
+                    }
+                }
+            }
+        };
+        Delivered {
+            ending,
+            accepted,
+            attempts: delivery.attempts(),
+        }
+    }
+
+    /// Waits before a retry; `false` if the delivery shall make room. A backlog makes
+    /// room for a newer tick, which alarms read.
+    async fn wait(&mut self, delay: Duration, is_tick: bool) -> bool {
+        tokio::select! {
+            () = sleep(delay) => true,
+            () = self.wake.notified(), if !is_tick => false,
+            _ = self.phase.wait_for(|phase| *phase == Phase::Stopping) => false,
+        }
+    }
+
+    /// One line for the points that were accepted since the last one.
+    fn account_for(&self, account: &mut Account) {
+        if account.points > 0 {
+            info!(
+                namespace = %self.namespace,
+                points = account.points,
+                requests = account.requests,
+                duration_ms = millis(account.since.elapsed()),
+                "published"
+            );
+        }
+        *account = Account::new();
+    }
+
+    fn recovered(&mut self) {
+        let Some(outage) = self.outage.take() else {
+            return;
+        };
+        let lost = self.shared.store().losses_of(&self.namespace).total() - outage.lost_before;
+        let seconds = (self.shared.clock.now() - outage.since).num_seconds();
+        info!(
+            namespace = %self.namespace,
+            outage_seconds = seconds,
+            points_replayed = outage.replayed,
+            points_lost = lost,
+            "recovered"
+        );
+    }
+
+    fn failed(&mut self, failure: &Failure, attempts: u32) {
+        let mut store = self.shared.store();
+        store.postpone(&self.namespace);
+        let held = store.held_of(&self.namespace);
+        let lost_before = store.losses_of(&self.namespace).total();
+        drop(store);
+        self.outage.get_or_insert_with(|| Outage {
+            since: self.shared.clock.now(),
+            lost_before,
+            replayed: 0,
+        });
+        error!(
+            namespace = %self.namespace,
+            attempts,
+            points_held = held,
+            error = chain(failure),
+            hint = failure.hint(),
+            "publish failed"
+        );
+    }
+
+    fn refused(&self, batch: &Batch, failure: &Failure) {
+        self.shared.store().refuse(batch);
+        for point in batch.points() {
+            warn!(
+                metric = %point.metric,
+                value = point.value.get(),
+                point_timestamp = rfc3339(point.at),
+                error = chain(failure),
+                "point refused and dropped"
+            );
+        }
+    }
+
+    fn retrying(&self, attempt: u32, failure: &Failure, delay: Duration) {
+        warn!(
+            namespace = %self.namespace,
+            attempt,
+            delay_ms = millis(delay),
+            error = chain(failure),
+            "publish attempt failed, retrying"
+        );
+    }
+}
+
+impl Account {
+    fn new() -> Self {
+        Self {
+            points: 0,
+            requests: 0,
+            since: Instant::now(),
+        }
+    }
+}

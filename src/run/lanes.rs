@@ -1,0 +1,119 @@
+//! The lanes, one for each namespace, and what they share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::error;
+
+use super::Summary;
+use super::lane::Lane;
+use super::store::Store;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::metric::{Namespace, Point};
+use crate::publish::{Retry, Sink};
+use crate::telemetry::chain;
+
+/// How far the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Ticks come.
+    Running,
+    /// No more ticks come: send what is held with the usual retries, then end.
+    Finishing,
+    /// The process shall end: one attempt for what is held, then end.
+    Stopping,
+}
+
+/// What the lanes share.
+pub(super) struct Shared<S, C> {
+    pub(super) sink: S,
+    pub(super) clock: Arc<C>,
+    pub(super) retry: Retry,
+    pub(super) jitter: Duration,
+    pub(super) phase: watch::Receiver<Phase>,
+    store: Mutex<Store>,
+}
+
+impl<S, C> Shared<S, C> {
+    /// The lock is held for moments only, never across an await.
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The running lanes.
+pub(super) struct Lanes<S, C> {
+    shared: Arc<Shared<S, C>>,
+    phase: watch::Sender<Phase>,
+    wake: BTreeMap<Namespace, Arc<Notify>>,
+    tasks: JoinSet<()>,
+}
+
+impl<S: Sink, C: Clock> Lanes<S, C> {
+    pub(super) fn new(sink: S, clock: Arc<C>, config: &Config) -> Self {
+        let (phase, phases) = watch::channel(Phase::Running);
+        Self {
+            shared: Arc::new(Shared {
+                sink,
+                clock,
+                retry: config.retry,
+                jitter: config.jitter,
+                phase: phases,
+                store: Mutex::new(Store::new(config.buffer_limit)),
+            }),
+            phase,
+            wake: BTreeMap::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Takes the points of a tick and wakes the lanes that have to do with them.
+    pub(super) fn push(&mut self, points: Vec<Point>) {
+        if points.is_empty() {
+            return;
+        }
+        self.shared.store().push(points);
+        let namespaces = self.shared.store().namespaces();
+        for namespace in namespaces {
+            if self.shared.store().has_tick(&namespace) {
+                self.wake(namespace);
+            }
+        }
+    }
+
+    fn wake(&mut self, namespace: Namespace) {
+        let wake = self.wake.entry(namespace.clone()).or_insert_with(|| {
+            let wake = Arc::new(Notify::new());
+            let lane = Lane::new(namespace, self.shared.clone(), wake.clone());
+            self.tasks.spawn(lane.run());
+            wake
+        });
+        wake.notify_one();
+    }
+
+    /// How many points are held.
+    pub(super) fn held(&self) -> usize {
+        self.shared.store().held()
+    }
+
+    /// Lets the lanes come to their end, no longer than `grace`.
+    pub(super) async fn finish(&mut self, phase: Phase, grace: Duration) -> Summary {
+        self.phase.send_replace(phase);
+        let ended = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                if let Err(failure) = ended {
+                    error!(error = chain(&failure), "sending ended in disorder");
+                }
+            }
+        };
+        if timeout(grace, ended).await.is_err() {
+            self.tasks.shutdown().await;
+        }
+        self.shared.store().summary()
+    }
+}
