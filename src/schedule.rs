@@ -19,6 +19,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use croner::errors::CronError;
 
+use crate::text::excerpt;
+
 mod expression;
 mod moments;
 mod pattern;
@@ -113,7 +115,7 @@ impl Schedule {
             .is_none()
         {
             return Err(ScheduleError::NeverFires {
-                given: text.to_owned(),
+                given: excerpt(text),
             });
         }
         Ok(Self {

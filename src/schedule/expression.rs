@@ -167,15 +167,23 @@ impl Field {
             Some((range, step)) => (range, Some(self.step(step)?)),
             None => (item, None),
         };
-        let range = match range.split_once('-') {
-            _ if range == "*" => "*".to_owned(),
-            Some((start, end)) if !start.is_empty() => self.range(start, end)?,
-            _ => self.value(range)?.to_string(),
-        };
-        Ok(match step {
-            Some(step) => format!("{range}/{step}"),
-            None => range,
+        Ok(match (range.split_once('-'), step) {
+            _ if range == "*" => with_step("*", step),
+            (Some((start, end)), _) if !start.is_empty() => {
+                with_step(&self.range(start, end)?, step)
+            }
+            (_, None) => self.value(range)?.to_string(),
+            // To croner `1/3` would reach Sunday twice, as 0 and as 7.
+            (_, Some(_)) => {
+                let first = self.value(range)?;
+                with_step(&format!("{first}-{}", first.max(self.last())), step)
+            }
         })
+    }
+
+    /// The largest value that is no other's second name.
+    fn last(&self) -> u16 {
+        self.min + self.count - 1
     }
 
     fn range(&self, start: &str, end: &str) -> Result<String, ScheduleError> {
@@ -187,10 +195,10 @@ impl Field {
         if first > last {
             return Err(ScheduleError::Backwards {
                 field: self.name,
-                start: start.to_owned(),
-                end: end.to_owned(),
+                start: excerpt(start),
+                end: excerpt(end),
                 min: self.min,
-                max: self.min + self.count - 1,
+                max: self.last(),
             });
         }
         Ok(format!("{first}-{last}"))
@@ -216,7 +224,7 @@ impl Field {
             Some(value) if (self.min..=self.max).contains(&value) => Ok(value),
             Some(_) => Err(ScheduleError::OutOfRange {
                 field: self.name,
-                given: text.to_owned(),
+                given: excerpt(text),
                 min: self.min,
                 max: self.max,
             }),
@@ -263,6 +271,13 @@ impl Field {
             [first, .., last] => format!("{min} to {max} or {first} to {last}"),
             _ => format!("{min} to {max}"),
         }
+    }
+}
+
+fn with_step(range: &str, step: Option<u16>) -> String {
+    match step {
+        Some(step) => format!("{range}/{step}"),
+        None => range.to_owned(),
     }
 }
 

@@ -134,4 +134,14 @@ mod tests {
         );
         assert_eq!(zone.change(summer, at("2025-07-01T00:00:00Z")), None);
     }
+
+    #[test]
+    fn month_of_ramadan_is_not_overlooked() {
+        let zone: Zone = "Africa/Casablanca".parse().unwrap();
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        assert_eq!(
+            zone.change(at("2024-01-01T00:00:00Z"), at("2024-12-31T00:00:00Z")),
+            Some(at("2024-03-10T02:00:00Z"))
+        );
+    }
 }
