@@ -65,7 +65,9 @@ impl fmt::Debug for CloudWatch {
 #[allow(missing_docs)]
 pub enum ConnectError {
     #[error("the certificates of AWS_CA_BUNDLE are not accepted")]
-    CaBundle { source: Box<dyn Error + Send + Sync> },
+    CaBundle {
+        source: Box<dyn Error + Send + Sync>,
+    },
 }
 
 impl Sink for CloudWatch {

@@ -1,9 +1,11 @@
 //! cw-publisher publishes metrics to Amazon CloudWatch on a schedule and loses no
 //! point in an outage. ARCHITECTURE.md has the map of these modules.
 
+pub mod cli;
 pub mod clock;
 pub mod cloudwatch;
 pub mod config;
+pub mod dry_run;
 pub mod metric;
 pub mod outbox;
 pub mod publish;

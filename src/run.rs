@@ -48,7 +48,9 @@ pub enum RunError {
     #[error("no AWS credentials were found")]
     NoCredentials { source: Failure },
     #[error("the clock does not beat")]
-    Clock { source: Box<dyn Error + Send + Sync> },
+    Clock {
+        source: Box<dyn Error + Send + Sync>,
+    },
 }
 
 /// Publishes until the shutdown comes, then sends what is held once more.

@@ -3,14 +3,17 @@
 //! [`moments`](crate::schedule::moments) what passed since the last one; so a beat
 //! that is late, doubled or lost costs nothing.
 
+use std::error::Error;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tracing::{error, warn};
 
+use crate::clock;
 use crate::schedule::Beat;
 
 /// How late a beat may be: the library looks every 500 ms whether its job is due.
@@ -64,6 +67,44 @@ impl Ticker {
         if let Err(error) = self.task.await {
             error!(%error, "ticker ended in disorder");
         }
+    }
+}
+
+/// The system's clock, which beats with `tokio-cron-scheduler`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl clock::Clock for SystemClock {
+    type Beats = SystemBeats;
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock's edge")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    async fn beats(&self, beat: Beat) -> Result<SystemBeats, Box<dyn Error + Send + Sync>> {
+        let (ticker, receiver) = Ticker::start(beat).await?;
+        Ok(SystemBeats { ticker, receiver })
+    }
+}
+
+/// The beats of the system's clock.
+#[derive(Debug)]
+pub struct SystemBeats {
+    ticker: Ticker,
+    receiver: mpsc::Receiver<()>,
+}
+
+impl clock::Beats for SystemBeats {
+    async fn next(&mut self) {
+        if self.receiver.recv().await.is_none() {
+            // Only a ticker that was stopped is silent for good.
+            std::future::pending().await
+        }
+    }
+
+    async fn stop(self) {
+        self.ticker.stop().await;
     }
 }
 
@@ -160,8 +201,6 @@ async fn add_job(
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
-
     use super::*;
 
     /// Long enough for two beats a second apart and a job made anew between them.

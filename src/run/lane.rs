@@ -113,7 +113,10 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         if self.shared.jitter.is_zero() {
             return;
         }
-        let jitter = self.shared.jitter.mul_f64(rand::rng().random_range(0.0..=1.0));
+        let jitter = self
+            .shared
+            .jitter
+            .mul_f64(rand::rng().random_range(0.0..=1.0));
         tokio::select! {
             () = sleep(jitter) => {}
             _ = self.phase.changed() => {}

@@ -1,0 +1,97 @@
+//! The commands: arguments and environment in, exit code out.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use tokio::runtime::{Builder, Runtime};
+use tracing::error;
+
+use crate::config::Environment;
+use crate::shutdown::Requests;
+use crate::telemetry::{self, chain};
+
+mod arguments;
+mod load;
+mod publish;
+
+pub use arguments::command;
+use arguments::{Arguments, Command};
+use load::{Loaded, load};
+
+/// A clean stop, and `once` with everything accepted.
+const SUCCESS: u8 = 0;
+/// Something that was to be done was not.
+const FAILURE: u8 = 1;
+/// Wrong arguments; the code of `clap` and of most commands.
+const USAGE: u8 = 2;
+/// The configuration is wrong; `EX_CONFIG` of sysexits.h.
+const BAD_CONFIGURATION: u8 = 78;
+
+/// Threads that read files for sources; each that was ever needed costs memory.
+const FILE_THREADS_MAX: usize = 16;
+
+/// Runs the program.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
+    let arguments = match Arguments::parse(arguments) {
+        Ok(arguments) => arguments,
+        Err(answer) => {
+            // Help and the version are answers too, and go to standard output.
+            let _ = answer.print();
+            return ExitCode::from(if answer.use_stderr() { USAGE } else { SUCCESS });
+        }
+    };
+    match runtime() {
+        Ok(runtime) => {
+            let environment = environment.into_iter().collect();
+            let code = runtime.block_on(dispatch(&arguments, environment));
+            // A thread that hangs in a dead file system must not keep the process.
+            runtime.shutdown_background();
+            ExitCode::from(code)
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "cannot set up the runtime: {error}");
+            ExitCode::from(FAILURE)
+        }
+    }
+}
+
+/// One thread: a publisher waits most of the time, and memory is scarcer than cores.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(FILE_THREADS_MAX)
+        .build()
+}
+
+async fn dispatch(arguments: &Arguments, environment: Environment) -> u8 {
+    // PID 1 gets only the signals that it asks for, so this comes before anything that
+    // may take a while.
+    let requests = Requests::catch();
+    let Loaded { config, findings } = load(environment).await;
+    let log = config.as_ref().map(|config| config.log.clone());
+    if let Err(error) = telemetry::init(&log.unwrap_or_default()) {
+        let _ = writeln!(io::stderr(), "cannot set up the log: {error}");
+        return FAILURE;
+    }
+    findings.log();
+    let Some(config) = config else {
+        return BAD_CONFIGURATION;
+    };
+    let requests = match requests {
+        Ok(requests) => requests,
+        Err(failure) => {
+            error!(error = chain(&failure), "cannot catch signals");
+            return FAILURE;
+        }
+    };
+    match arguments.command {
+        Command::Run => publish::run(config, arguments.dry_run, requests).await,
+        Command::Once => publish::once(config, arguments.dry_run, requests).await,
+        Command::Check => SUCCESS,
+        Command::Healthcheck => FAILURE,
+    }
+}

@@ -1,0 +1,157 @@
+//! `run` and `once`: the publisher in service.
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info};
+
+use super::load::{log_problems, reload};
+use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
+use crate::cloudwatch::CloudWatch;
+use crate::config::{Config, Entry};
+use crate::dry_run::DryRun;
+use crate::publish::Sink;
+use crate::run::{self, Controls, RunError, Summary};
+use crate::shutdown::{Request, Requests};
+use crate::telemetry::chain;
+use crate::ticker::SystemClock;
+
+/// What a newcomer can do about missing credentials.
+const CREDENTIALS_HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE with ~/.aws \
+    mounted, or run with a role: an ECS task role, an EKS service account or an EC2 instance profile";
+
+/// Publishes on the schedule until a signal.
+pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8 {
+    announce(&config, dry_run);
+    if dry_run {
+        return run_into(config, DryRun, requests).await;
+    }
+    match connect(&config).await {
+        Some(sink) => run_into(config, sink, requests).await,
+        None => BAD_CONFIGURATION,
+    }
+}
+
+/// Publishes every metric once.
+pub(super) async fn once(config: Config, dry_run: bool, requests: Requests) -> u8 {
+    announce(&config, dry_run);
+    if dry_run {
+        return once_into(config, DryRun, requests).await;
+    }
+    match connect(&config).await {
+        Some(sink) => once_into(config, sink, requests).await,
+        None => BAD_CONFIGURATION,
+    }
+}
+
+async fn connect(config: &Config) -> Option<CloudWatch> {
+    match CloudWatch::connect(config).await {
+        Ok(sink) => Some(sink),
+        Err(failure) => {
+            error!(error = chain(&failure), "cannot set up the client");
+            None
+        }
+    }
+}
+
+async fn run_into(config: Config, sink: impl Sink, mut requests: Requests) -> u8 {
+    let (stop, stopped) = oneshot::channel();
+    let (entries, reloaded) = mpsc::channel(1);
+    let for_reload = config.clone();
+    let controls = Controls {
+        shutdown: async {
+            let _ = stopped.await;
+        },
+        reload: reloaded,
+    };
+    let signals = async {
+        let mut stop = Some(stop);
+        loop {
+            match requests.next().await {
+                Request::Reload => take_entries(&for_reload, &entries).await,
+                Request::Stop => match stop.take() {
+                    Some(stop) => {
+                        let _ = stop.send(());
+                    }
+                    None => return,
+                },
+            }
+        }
+    };
+    tokio::select! {
+        ended = run::run(config, sink, SystemClock, controls) => match ended {
+            Ok(_) => SUCCESS,
+            Err(failure) => tell(&failure),
+        },
+        () = signals => cut_short(),
+    }
+}
+
+async fn once_into(config: Config, sink: impl Sink, mut requests: Requests) -> u8 {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let shutdown = async {
+        let _ = stopped.await;
+    };
+    let signals = async {
+        let mut stop = Some(stop);
+        loop {
+            if requests.next().await == Request::Stop && stop.take().is_none() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        ended = run::once(config, sink, SystemClock, shutdown) => match ended {
+            Ok(summary) if summary.is_complete() && summary != Summary::default() => SUCCESS,
+            Ok(_) => FAILURE,
+            Err(failure) => tell(&failure),
+        },
+        () = signals => cut_short(),
+    }
+}
+
+/// A bad crontab is refused and the old entries stay.
+async fn take_entries(config: &Config, entries: &mpsc::Sender<Vec<Entry>>) {
+    match reload(config) {
+        Ok(new) => {
+            info!(metrics = new.len(), "crontab read again");
+            // The run is gone only when it stops; then there is nothing to tell it.
+            let _ = entries.send(new).await;
+        }
+        Err(problems) => log_problems(&problems, "crontab refused, the old one stays"),
+    }
+}
+
+fn tell(failure: &RunError) -> u8 {
+    match failure {
+        RunError::NoCredentials { .. } => {
+            error!(
+                error = chain(failure),
+                hint = CREDENTIALS_HINT,
+                "no credentials"
+            );
+            BAD_CONFIGURATION
+        }
+        RunError::Clock { .. } => {
+            error!(error = chain(failure), "cannot run");
+            FAILURE
+        }
+    }
+}
+
+fn cut_short() -> u8 {
+    error!("second signal, ended at once");
+    FAILURE
+}
+
+fn announce(config: &Config, dry_run: bool) {
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        region = config.region.as_str(),
+        metrics = config.entries.len(),
+        crontab = config
+            .crontab
+            .as_ref()
+            .map(|path| path.display().to_string()),
+        dry_run,
+        "started"
+    );
+}
