@@ -13,6 +13,7 @@ pub mod run;
 pub mod schedule;
 pub mod shutdown;
 pub mod source;
+pub mod spool;
 pub mod telemetry;
 pub mod text;
 pub mod ticker;

@@ -1,0 +1,150 @@
+//! Reading a spool file, damaged or not, in bounded memory.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::sync::Arc;
+
+use super::Damage;
+use super::disk::DiskFile;
+use super::record::{self, HEADER_LEN, RECORD_MAX, Record, VERSION};
+use crate::metric::{Metric, Point};
+use crate::outbox::{Held, Id};
+
+/// How much of the file is in memory at a time: two records of any length.
+const WINDOW: usize = 2 * RECORD_MAX;
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// The points held.
+    pub(super) held: BTreeMap<Id, Point>,
+    /// How many records are no point held: points removed, and their removals.
+    pub(super) dead: usize,
+    /// Where the end mark begins, if it is the last of an undamaged file. Only such a
+    /// file can be written on.
+    pub(super) end: Option<u64>,
+    /// What could not be read.
+    pub(super) damage: Option<Damage>,
+    /// The version, where it is a newer one. Nothing else was read then.
+    pub(super) newer: Option<u32>,
+}
+
+/// Reads a file from its header to its end mark, around whatever is damaged.
+pub(super) fn scan(file: &dyn DiskFile) -> io::Result<Scan> {
+    let mut scan = Scan::default();
+    let mut window = Window::new(file);
+    match record::version(window.bytes()?) {
+        Some(VERSION) => window.advance(HEADER_LEN),
+        Some(newer) if newer > VERSION => {
+            scan.newer = Some(newer);
+            return Ok(scan);
+        }
+        // What is no header is no record either, and is skipped as such.
+        _ => {}
+    }
+
+    let mut metrics = Metrics::default();
+    let mut records = 0;
+    let mut skipped = 0;
+    let mut expected = None;
+    while !window.bytes()?.is_empty() {
+        let at = window.at();
+        let Some((record, length)) = record::read(window.bytes()?) else {
+            let damaged = record::next_marker(window.bytes()?);
+            skipped += damaged as u64;
+            window.advance(damaged);
+            continue;
+        };
+        window.advance(length);
+        match record {
+            Record::Point(held) => {
+                let Held { id, point } = metrics.shared(held);
+                scan.held.insert(id, point);
+                records += 1;
+            }
+            Record::Removed(ids) => {
+                scan.held.extract_if(ids, |_, _| true).for_each(drop);
+                records += 1;
+            }
+            Record::End(held) => {
+                expected = Some(held);
+                scan.end = window.bytes()?.is_empty().then_some(at);
+                break;
+            }
+        }
+    }
+    scan.dead = records - scan.held.len();
+    let lost = expected.map(|held| held.saturating_sub(scan.held.len() as u64));
+    if skipped > 0 || lost != Some(0) {
+        scan.end = None;
+        scan.damage = Some(Damage {
+            bytes: skipped,
+            points: lost,
+        });
+    }
+    Ok(scan)
+}
+
+/// The part of a file from a place that moves on, at least one record's length of it.
+struct Window<'a> {
+    file: &'a dyn DiskFile,
+    buffer: Vec<u8>,
+    /// Where in the buffer the rest begins.
+    start: usize,
+    /// How much of the file was read.
+    read: u64,
+    at_end: bool,
+}
+
+impl<'a> Window<'a> {
+    fn new(file: &'a dyn DiskFile) -> Self {
+        Self {
+            file,
+            buffer: Vec::new(),
+            start: 0,
+            read: 0,
+            at_end: false,
+        }
+    }
+
+    /// The next bytes; fewer than a record may have mean that the file ends there.
+    fn bytes(&mut self) -> io::Result<&[u8]> {
+        if self.buffer.len() - self.start < RECORD_MAX && !self.at_end {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+            let kept = self.buffer.len();
+            self.buffer.resize(WINDOW, 0);
+            let count = self.file.read_at(&mut self.buffer[kept..], self.read)?;
+            self.buffer.truncate(kept + count);
+            self.read += count as u64;
+            self.at_end = self.buffer.len() < WINDOW;
+        }
+        Ok(&self.buffer[self.start..])
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.start += count;
+    }
+
+    /// The place in the file.
+    fn at(&self) -> u64 {
+        self.read - (self.buffer.len() - self.start) as u64
+    }
+}
+
+/// Metrics read so far. Two weeks of points are mostly the same few metrics.
+#[derive(Default)]
+struct Metrics(HashSet<Arc<Metric>>);
+
+impl Metrics {
+    /// The point with the metric that equal points before it have.
+    fn shared(&mut self, mut held: Held) -> Held {
+        match self.0.get(&held.point.metric) {
+            Some(known) => held.point.metric = known.clone(),
+            None => {
+                self.0.insert(held.point.metric.clone());
+            }
+        }
+        held
+    }
+}

@@ -1,0 +1,249 @@
+use std::sync::Arc;
+
+use chrono::DateTime;
+
+use super::disk::memory::{Memory, Step};
+use super::*;
+use crate::metric::{Metric, Namespace, Point, Resolution, Unit, Value};
+
+mod crash;
+mod damage;
+mod full;
+mod model;
+
+/// A file that holds nothing: a header and an end mark.
+const EMPTY: usize = record::HEADER_LEN + record::END_LEN as usize;
+
+fn metric(namespace: &str, dimensions: &str) -> Arc<Metric> {
+    Arc::new(Metric {
+        namespace: namespace.parse().unwrap(),
+        name: "M".parse().unwrap(),
+        unit: Unit::CountPerSecond,
+        dimensions: dimensions.parse().unwrap(),
+        resolution: Resolution::High,
+    })
+}
+
+/// One point of each metric, as a tick gives them.
+fn tick(metrics: &[Arc<Metric>], minute: i64) -> Vec<Point> {
+    let point = |metric: &Arc<Metric>| Point {
+        metric: metric.clone(),
+        at: DateTime::from_timestamp(1_700_000_040 + minute * 60, 0).unwrap(),
+        value: Value::try_from(minute as f64 / 7.0).unwrap(),
+    };
+    metrics.iter().map(point).collect()
+}
+
+/// Two metrics of each of two namespaces.
+fn metrics() -> Vec<Arc<Metric>> {
+    let metric_of = |(namespace, dimensions)| metric(namespace, dimensions);
+    [("A", ""), ("B", "D=1"), ("A", "D=2,E=x=y"), ("B", "")]
+        .map(metric_of)
+        .into()
+}
+
+fn open(disk: &Memory) -> Opened {
+    Spool::open_on(Box::new(disk.clone()), "spool".into(), 20_160).unwrap()
+}
+
+/// What an outbox holds, in order of arrival.
+fn held(outbox: &Outbox) -> Vec<Held> {
+    let mut held: Vec<_> = outbox.held().cloned().collect();
+    held.sort_by_key(|held| held.id);
+    held
+}
+
+/// What the next process would hold.
+fn on_disk(disk: &Memory) -> Vec<Held> {
+    let opened = open(&Memory::holding(&disk.content()));
+    assert_eq!(opened.damage, None);
+    held(&opened.outbox)
+}
+
+fn accept(outbox: &mut Outbox, namespace: &Namespace) {
+    let batch = outbox.next_batch(namespace).unwrap();
+    outbox.accept(&batch);
+}
+
+fn assert_synced(spool: &mut Spool, outbox: &Outbox, disk: &Memory) {
+    assert!(spool.sync(outbox).is_none());
+    assert_eq!(on_disk(disk), held(outbox));
+}
+
+#[test]
+fn points_are_restored_exactly_and_as_backlog() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = {
+        let Opened {
+            mut spool,
+            mut outbox,
+            restored,
+            damage,
+        } = Spool::open(dir.path(), 100).unwrap();
+        assert_eq!((restored, damage), (0, None));
+        for minute in 0..3 {
+            outbox.push(tick(&metrics(), minute));
+            assert!(spool.sync(&outbox).is_none());
+        }
+        accept(&mut outbox, &metrics()[0].namespace);
+        assert!(spool.sync(&outbox).is_none());
+        held(&outbox)
+    };
+    let opened = Spool::open(dir.path(), 100).unwrap();
+    assert_eq!((opened.restored, opened.damage), (10, None));
+    assert_eq!(held(&opened.outbox), before);
+    assert!(!opened.outbox.has_tick(&metrics()[0].namespace));
+}
+
+#[test]
+fn restored_points_share_their_metrics() {
+    let disk = Memory::default();
+    let mut opened = open(&disk);
+    for minute in 0..3 {
+        opened.outbox.push(tick(&metrics(), minute));
+    }
+    opened.spool.sync(&opened.outbox);
+    let restored = on_disk(&disk);
+    assert!(Arc::ptr_eq(
+        &restored[0].point.metric,
+        &restored[4].point.metric
+    ));
+}
+
+#[test]
+fn lowered_limit_drops_the_oldest_from_disk_too() {
+    let disk = Memory::default();
+    let mut opened = open(&disk);
+    opened.outbox.push(tick(&metrics(), 0));
+    opened.spool.sync(&opened.outbox);
+    let mut opened = Spool::open_on(Box::new(disk.clone()), "spool".into(), 3).unwrap();
+    assert_eq!((opened.restored, opened.outbox.len()), (4, 3));
+    assert_eq!(opened.outbox.losses().overflowed, 1);
+    assert_synced(&mut opened.spool, &opened.outbox, &disk);
+}
+
+#[test]
+fn delivered_points_leave_an_empty_file_and_wait_for_no_flush() {
+    let disk = Memory::default();
+    let mut opened = open(&disk);
+    let metrics = [metric("A", "")];
+    for minute in 0..5 {
+        opened.outbox.push(tick(&metrics, minute));
+        let before = disk.steps().len();
+        assert_synced(&mut opened.spool, &opened.outbox, &disk);
+        let steps = &disk.steps()[before..];
+        assert!(matches!(steps, [Step::Write(..), Step::Sync]), "{steps:?}");
+        accept(&mut opened.outbox, &metrics[0].namespace);
+        let before = disk.steps().len();
+        assert_synced(&mut opened.spool, &opened.outbox, &disk);
+        let steps = &disk.steps()[before..];
+        assert!(
+            matches!(steps, [Step::Write(..), Step::Truncate(..)]),
+            "{steps:?}"
+        );
+        assert_eq!(disk.content().len(), EMPTY);
+    }
+}
+
+#[test]
+fn unchanged_outbox_writes_nothing() {
+    let disk = Memory::default();
+    let mut opened = open(&disk);
+    opened.outbox.push(tick(&metrics(), 0));
+    opened.spool.sync(&opened.outbox);
+    let steps = disk.steps().len();
+    assert_synced(&mut opened.spool, &opened.outbox, &disk);
+    assert_eq!(disk.steps().len(), steps);
+}
+
+#[test]
+fn neighbours_are_removed_by_one_record() {
+    let disk = Memory::default();
+    let mut opened = open(&disk);
+    let (a, b) = (metric("A", ""), metric("B", ""));
+    opened.outbox.push(tick(&vec![a.clone(); 1000], 0));
+    opened.outbox.push(tick(&[b], 0));
+    opened.spool.sync(&opened.outbox);
+    let before = disk.content().len();
+    accept(&mut opened.outbox, &a.namespace);
+    assert_synced(&mut opened.spool, &opened.outbox, &disk);
+    assert_eq!(disk.content().len() - before, 25);
+}
+
+#[test]
+fn file_stays_bounded_while_the_outbox_overflows() {
+    let disk = Memory::default();
+    let mut opened = Spool::open_on(Box::new(disk.clone()), "spool".into(), 500).unwrap();
+    let mut largest = 0;
+    for minute in 0..3000 {
+        opened.outbox.push(tick(&[metric("A", "")], minute));
+        assert!(opened.spool.sync(&opened.outbox).is_none());
+        largest = largest.max(disk.content().len());
+    }
+    assert_eq!(on_disk(&disk), held(&opened.outbox));
+    let created = disk.steps();
+    let created = created.iter().filter(|step| matches!(step, Step::Create));
+    assert_eq!(created.count(), 4, "one at first, then one in 750 ticks");
+    let point = 65;
+    assert!(largest < (500 + 500 + 1000) * point, "{largest}");
+}
+
+#[test]
+fn second_process_is_refused_until_the_first_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Spool::open(dir.path(), 1).unwrap();
+    let error = Spool::open(dir.path(), 1).unwrap_err();
+    assert!(matches!(error, SpoolError::InUse { .. }), "{error}");
+    drop(first);
+    Spool::open(dir.path(), 1).unwrap();
+}
+
+#[test]
+fn folder_that_cannot_be_used_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    for missing in [&file, &file.join("below")] {
+        let error = Spool::open(missing, 1).unwrap_err();
+        assert!(matches!(error, SpoolError::NotAFolder { .. }), "{error}");
+        std::fs::write(&file, "").unwrap();
+    }
+    // A folder stands where the spool's file would be.
+    std::fs::create_dir(dir.path().join(disk::FILE)).unwrap();
+    let error = Spool::open(dir.path(), 1).unwrap_err();
+    assert!(matches!(error, SpoolError::Read { .. }), "{error}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn folder_that_takes_no_file_is_refused() {
+    let error = Spool::open(Path::new("/proc"), 1).unwrap_err();
+    assert!(matches!(error, SpoolError::NotWritable { .. }), "{error}");
+}
+
+#[test]
+fn half_a_new_file_of_a_killed_process_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("outbox.spool.new"), "half").unwrap();
+    let _opened = Spool::open(dir.path(), 1).unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["outbox.lock", "outbox.spool"]);
+}
+
+#[test]
+fn newer_format_is_refused_and_left_alone() {
+    let mut file = record::header().to_vec();
+    file[8..12].copy_from_slice(&2u32.to_le_bytes());
+    let crc = crc32fast::hash(&file[..12]);
+    file[12..].copy_from_slice(&crc.to_le_bytes());
+    let disk = Memory::holding(&file);
+    let error = Spool::open_on(Box::new(disk.clone()), "spool".into(), 1).unwrap_err();
+    assert!(
+        matches!(error, SpoolError::Newer { version: 2, .. }),
+        "{error}"
+    );
+    assert_eq!(disk.content(), file);
+}
