@@ -144,3 +144,37 @@ fn largest_metric_fits_a_record() {
     opened.outbox.push(tick(&vec![metric; 12], 1));
     assert_synced(&mut opened.spool, &opened.outbox, &disk);
 }
+
+/// Whoever changes these bytes raises the version and still reads version 1.
+#[test]
+fn version_1_has_these_bytes() {
+    let disk = Memory::default();
+    let mut opened = open(&disk);
+    let metric = Arc::new(Metric {
+        namespace: "CustomMetrics".parse().unwrap(),
+        name: "TestMetric".parse().unwrap(),
+        unit: Unit::Count,
+        dimensions: "D=v".parse().unwrap(),
+        resolution: Resolution::Standard,
+    });
+    let other = super::metric("B", "");
+    opened.outbox.push(tick(&[metric, other.clone()], 7));
+    opened.spool.sync(&opened.outbox);
+    accept(&mut opened.outbox, &other.namespace);
+    opened.spool.sync(&opened.outbox);
+    let file = disk.content();
+    let point = b"\x01\x01\0\0\0\0\0\0\0\xcc\xf2\x53\x65\0\0\0\0\0\0\0\0\0\0\xf0\x3f\x3c\
+        \x0d\0CustomMetrics\x0a\0TestMetric\x05\0Count\x01\0D\x01\0v";
+    assert_eq!(&file[..12], b"\x89CWSPL\r\n\x01\0\0\0");
+    assert_eq!(&file[16..18], b"\xf7\x9d");
+    assert_eq!(&file[22..24], [66, 0]);
+    assert_eq!(&file[24..][..point.len()], point);
+    assert_eq!(
+        &file[file.len() - 34..][..17],
+        b"\x02\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0"
+    );
+    assert_eq!(&file[file.len() - 9..], b"\x03\x01\0\0\0\0\0\0\0");
+    // CRC-32 of the bytes behind it, computed with Python's zlib.crc32.
+    assert_eq!(file[12..16], 0x41198ca3u32.to_le_bytes());
+    assert_eq!(file[18..22], 0x7e34baa8u32.to_le_bytes());
+}
