@@ -20,6 +20,7 @@ use crate::config::{Config, Entry};
 use crate::publish::{Failure, FailureKind, Retry, Sink};
 use crate::schedule::{Missed, moments};
 use crate::source::Resources;
+use crate::spool::SpoolError;
 use crate::telemetry::chain;
 
 mod lane;
@@ -47,6 +48,8 @@ pub struct Controls<F> {
 pub enum RunError {
     #[error("no AWS credentials were found")]
     NoCredentials { source: Failure },
+    #[error("cannot use the spool folder (SPOOL_DIR)")]
+    Spool { source: SpoolError },
     #[error("the clock does not beat")]
     Clock {
         source: Box<dyn Error + Send + Sync>,
@@ -72,7 +75,8 @@ pub async fn run<S: Sink, C: Clock>(
     }
     let clock = Arc::new(clock);
     let grace = config.shutdown_grace;
-    let mut lanes = Lanes::new(sink, clock.clone(), &config);
+    let mut lanes =
+        Lanes::open(sink, clock.clone(), &config).map_err(|source| RunError::Spool { source })?;
     let resources = Arc::new(Resources::new(config.http.clone()));
     let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
     let mut beat_rate = sampler.beat();
@@ -135,7 +139,8 @@ pub async fn once<S: Sink, C: Clock>(
     }
     let clock = Arc::new(clock);
     let grace = config.shutdown_grace;
-    let mut lanes = Lanes::new(sink, clock.clone(), &config);
+    let mut lanes =
+        Lanes::open(sink, clock.clone(), &config).map_err(|source| RunError::Spool { source })?;
     let resources = Arc::new(Resources::new(config.http.clone()));
     let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
     sampler.start(whole_second(clock.now()), Which::All);

@@ -130,6 +130,10 @@ fn tell(failure: &RunError) -> u8 {
             );
             BAD_CONFIGURATION
         }
+        RunError::Spool { .. } => {
+            error!(error = chain(failure), "invalid configuration");
+            BAD_CONFIGURATION
+        }
         RunError::Clock { .. } => {
             error!(error = chain(failure), "cannot run");
             FAILURE

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::metric::{Namespace, Point};
 use crate::publish::{Retry, Sink};
+use crate::spool::SpoolError;
 use crate::telemetry::chain;
 
 /// How far the run is.
@@ -55,21 +56,28 @@ pub(super) struct Lanes<S, C> {
 }
 
 impl<S: Sink, C: Clock> Lanes<S, C> {
-    pub(super) fn new(sink: S, clock: Arc<C>, config: &Config) -> Self {
+    /// Opens the store; what an earlier process left in it goes out at once.
+    pub(super) fn open(sink: S, clock: Arc<C>, config: &Config) -> Result<Self, SpoolError> {
+        let store = Store::open(config.buffer_limit, config.spool_dir.as_deref())?;
+        let restored = store.namespaces();
         let (phase, phases) = watch::channel(Phase::Running);
-        Self {
+        let mut lanes = Self {
             shared: Arc::new(Shared {
                 sink,
                 clock,
                 retry: config.retry,
                 jitter: config.jitter,
                 phase: phases,
-                store: Mutex::new(Store::new(config.buffer_limit)),
+                store: Mutex::new(store),
             }),
             phase,
             wake: BTreeMap::new(),
             tasks: JoinSet::new(),
+        };
+        for namespace in restored {
+            lanes.wake(namespace);
         }
+        Ok(lanes)
     }
 
     /// Takes the points of a tick and wakes the lanes that have to do with them.

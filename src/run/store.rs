@@ -1,30 +1,48 @@
 //! What is held, in memory and on disk, and the account of it.
 
+use std::path::Path;
+
 use chrono::{DateTime, Utc};
-use tracing::warn;
+use tracing::{error, info, warn};
 
 use super::{Summary, rfc3339};
 use crate::metric::{Namespace, Point};
 use crate::outbox::{Batch, Held, Losses, Outbox};
+use crate::spool::{Event, Opened, Spool, SpoolError};
+use crate::telemetry::chain;
 
-/// The outbox with its account.
+/// The outbox with its spool and its account.
 pub(super) struct Store {
     outbox: Outbox,
+    spool: Option<Spool>,
     sent: u64,
 }
 
 impl Store {
-    pub(super) fn new(limit: usize) -> Self {
-        Self {
-            outbox: Outbox::new(limit),
+    /// A store that holds at most `limit` points, and what an earlier process left in
+    /// the folder, if one is given.
+    pub(super) fn open(limit: usize, dir: Option<&Path>) -> Result<Self, SpoolError> {
+        let Some(dir) = dir else {
+            return Ok(Self {
+                outbox: Outbox::new(limit),
+                spool: None,
+                sent: 0,
+            });
+        };
+        let opened = Spool::open(dir, limit)?;
+        tell_opened(&opened);
+        Ok(Self {
+            outbox: opened.outbox,
+            spool: Some(opened.spool),
             sent: 0,
-        }
+        })
     }
 
-    /// Takes the points of a tick.
+    /// Takes the points of a tick; when this returns they are on disk.
     pub(super) fn push(&mut self, tick: Vec<Point>) {
-        let (_pushed, overflowed) = self.outbox.push(tick);
+        let (_, overflowed) = self.outbox.push(tick);
         tell_lost("the buffer is full (BUFFER_LIMIT)", &overflowed);
+        self.sync();
     }
 
     /// What to send next, and whether it belongs to the newest tick. Drops what the
@@ -35,7 +53,10 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Option<(Batch, bool)> {
         let expired = self.outbox.expire(now);
-        tell_lost("older than CloudWatch accepts", &expired);
+        if !expired.is_empty() {
+            tell_lost("older than CloudWatch accepts", &expired);
+            self.sync();
+        }
         let is_tick = self.outbox.has_tick(namespace);
         Some((self.outbox.next_batch(namespace)?, is_tick))
     }
@@ -43,10 +64,12 @@ impl Store {
     pub(super) fn accept(&mut self, batch: &Batch) {
         self.sent += batch.len() as u64;
         self.outbox.accept(batch);
+        self.sync();
     }
 
     pub(super) fn refuse(&mut self, batch: &Batch) {
         self.outbox.refuse(batch);
+        self.sync();
     }
 
     pub(super) fn postpone(&mut self, namespace: &Namespace) {
@@ -79,9 +102,38 @@ impl Store {
             losses: self.outbox.losses(),
             unsent: self.outbox.len(),
             span: self.outbox.span(),
-            spooled: false,
+            spooled: self.spool.as_ref().is_some_and(|s| !s.is_degraded()),
             unsampled: 0,
         }
+    }
+
+    fn sync(&mut self) {
+        let Some(spool) = &mut self.spool else {
+            return;
+        };
+        match spool.sync(&self.outbox) {
+            Some(Event::Degraded(failure)) => error!(
+                points_held = self.outbox.len(),
+                error = chain(&failure),
+                hint = "free some space; until then the points are held in memory only",
+                "spool failed"
+            ),
+            Some(Event::Healed) => info!(points_held = self.outbox.len(), "spool healed"),
+            None => {}
+        }
+    }
+}
+
+fn tell_opened(opened: &Opened) {
+    if let Some(damage) = opened.damage {
+        warn!(
+            bytes_skipped = damage.bytes,
+            points_lost = damage.points,
+            "spool was damaged"
+        );
+    }
+    if opened.restored > 0 {
+        info!(points = opened.restored, "spool read");
     }
 }
 
