@@ -77,7 +77,7 @@ impl CloudWatchLocal {
     /// # Panics
     /// After 30 s, saying what did arrive.
     pub async fn refused_at_least(&self, count: usize) {
-        let refused = |inner: &Inner| inner.store.refused.len();
+        let refused = |inner: &Inner| inner.store.refused_seen;
         self.at_least(count, "refused requests", refused).await;
     }
 

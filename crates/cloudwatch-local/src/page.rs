@@ -31,7 +31,7 @@ pub(crate) fn show(path: &str, state: &State) -> Response<Full<Bytes>> {
 fn summary(inner: &Inner) -> Value {
     json!({
         "requests": inner.store.attempts_seen(),
-        "refused": inner.store.refused.len(),
+        "refused": inner.store.refused_seen,
         "points": inner.store.points_accepted,
         "series": inner.store.series().count(),
         "connections": inner.store.connections,

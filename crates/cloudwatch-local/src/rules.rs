@@ -14,6 +14,10 @@ use crate::protocol::{Datum, Dimension, Input, StatisticSet};
 use crate::refusal::Refusal;
 use crate::store::{Measure, ReceivedPoint};
 
+mod problems;
+
+use problems::Problems;
+
 const DATA_MAX: usize = 1000;
 const DIMENSIONS_MAX: usize = 30;
 const NAME_MAX: usize = 255;
@@ -22,8 +26,6 @@ const DIMENSION_VALUE_MAX: usize = 1024;
 const VALUES_MAX: usize = 150;
 const PAST_DAYS: i64 = 14;
 const FUTURE_HOURS: i64 = 2;
-/// Magnitudes beyond 2^360 are refused, and so are those below 2^-360 but for zero.
-const EXPONENT_MAX: i32 = 360;
 
 /// The 27 standard units (API Reference, `MetricDatum`), in the order of the service's message.
 const UNITS: &[&str] = &[
@@ -86,27 +88,7 @@ pub(crate) fn check(input: Input, now: DateTime<Utc>) -> Result<Vec<ReceivedPoin
         .collect())
 }
 
-/// What is wrong with a request. All problems of one kind go into one answer, a line each.
-#[derive(Default)]
-struct Problems {
-    missing: Vec<String>,
-    combination: Vec<String>,
-    invalid: Vec<String>,
-}
-
 impl Problems {
-    fn end(&self) -> Result<(), Refusal> {
-        let kinds = [
-            ("MissingParameter", &self.missing),
-            ("InvalidParameterCombination", &self.combination),
-            ("InvalidParameterValue", &self.invalid),
-        ];
-        match kinds.into_iter().find(|(_, lines)| !lines.is_empty()) {
-            Some((code, lines)) => Err(Refusal::new(400, code, lines.join("\n"))),
-            None => Ok(()),
-        }
-    }
-
     fn datum(&mut self, at: &str, datum: &Datum, now: DateTime<Utc>) {
         self.text(&format!("{at}.MetricName"), datum.name.as_ref(), NAME_MAX);
         self.dimensions(&format!("{at}.Dimensions"), &datum.dimensions);
@@ -153,8 +135,9 @@ impl Problems {
     }
 
     fn timestamp(&mut self, at: &str, seconds: f64, now: DateTime<Utc>) {
-        let oldest = (now - TimeDelta::days(PAST_DAYS)).timestamp() as f64;
-        let newest = (now + TimeDelta::hours(FUTURE_HOURS)).timestamp() as f64;
+        let unix = |at: DateTime<Utc>| at.timestamp_millis() as f64 / 1000.0;
+        let oldest = unix(now - TimeDelta::days(PAST_DAYS));
+        let newest = unix(now + TimeDelta::hours(FUTURE_HOURS));
         if seconds.is_nan() {
             self.invalid_value("NaN", at);
         } else if seconds < oldest {
@@ -178,17 +161,17 @@ impl Problems {
         .filter_map(|(name, given)| given.then_some(name))
         .collect();
         if given.is_empty() {
-            self.combination.push(format!(
+            self.combination(format!(
                 "At least one of the parameters {at}.Value, {at}.Values and {at}.StatisticValues must be specified."
             ));
         }
         if let [first, second, ..] = given[..] {
-            self.combination.push(format!(
+            self.combination(format!(
                 "The parameters {at}.{first} and {at}.{second} are mutually exclusive and you have specified both."
             ));
         }
         if datum.counts.is_some() && datum.values.is_none() {
-            self.combination.push(format!(
+            self.combination(format!(
                 "The parameter {at}.Counts needs the parameter {at}.Values."
             ));
         }
@@ -239,7 +222,9 @@ impl Problems {
                 None => self.missing(&format!("{at}.{name}")),
             }
         }
-        if set.maximum < set.minimum {
+        if let (Some(minimum), Some(maximum)) = (set.minimum, set.maximum)
+            && maximum < minimum
+        {
             self.invalid(format!(
                 "The parameter {at}.Maximum must be greater than {at}.Minimum."
             ));
@@ -249,52 +234,6 @@ impl Problems {
                 "The parameter {at}.SampleCount must be greater than 0."
             ));
         }
-    }
-
-    fn text(&mut self, at: &str, text: Option<&String>, max: usize) {
-        let text = text.map(String::as_str).unwrap_or_default();
-        if text.trim().is_empty() {
-            self.missing(at);
-        } else if !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
-            self.invalid(format!(
-                "The parameter {at} must contain only ASCII characters and no control characters."
-            ));
-        } else if text.len() > max {
-            let limit = max + 1;
-            self.invalid(format!(
-                "The parameter {at} must be shorter than {limit} characters."
-            ));
-        }
-    }
-
-    fn number(&mut self, at: &str, value: f64) {
-        let (largest, smallest) = (2f64.powi(EXPONENT_MAX), 2f64.powi(-EXPONENT_MAX));
-        let size = value.abs();
-        if value == 0.0 || (smallest..=largest).contains(&size) {
-            return;
-        }
-        self.invalid_value(&value.to_string(), at);
-    }
-
-    fn size(&mut self, at: &str, size: usize, max: usize) {
-        if size > max {
-            self.invalid(format!(
-                "The collection {at} must not have a size greater than {max}."
-            ));
-        }
-    }
-
-    fn missing(&mut self, at: &str) {
-        self.missing
-            .push(format!("The parameter {at} is required."));
-    }
-
-    fn invalid(&mut self, line: String) {
-        self.invalid.push(line);
-    }
-
-    fn invalid_value(&mut self, value: &str, at: &str) {
-        self.invalid(format!("The value {value} for parameter {at} is invalid."));
     }
 }
 
@@ -334,3 +273,6 @@ fn point(namespace: &Arc<str>, datum: Datum, now: DateTime<Utc>) -> ReceivedPoin
         timestamp_ms,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,9 @@
 //! The answer to one request.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode};
@@ -14,18 +12,15 @@ use tokio::time::{Instant, sleep};
 use crate::connection::Instead;
 use crate::fault::{Action, Fault};
 use crate::page;
-use crate::protocol::{read_input, write_refusal};
+use crate::protocol::write_refusal;
 use crate::refusal::Refusal;
-use crate::rules;
-use crate::signature::{self, SERVICE, Wire};
 use crate::state::State;
-use crate::store::{Outcome, ReceivedRequest, RefusedRequest};
+use crate::store::{Outcome, RefusedRequest};
 
-/// Largest request, compressed or not (API Reference, `PutMetricData`: 1 MB).
-const BODY_MAX: usize = 1024 * 1024;
-/// Where reading stops; a body between the limits is read to answer it in order.
-const READ_MAX: usize = 16 * BODY_MAX;
-const OPERATION: &str = "/service/GraniteServiceVersion20100801/operation/PutMetricData";
+mod read;
+
+use read::{READ_MAX, read, too_large};
+
 const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
 /// The connection ends without an answer.
@@ -63,7 +58,7 @@ pub(crate) async fn answer(
 
 /// When a request's headers had arrived.
 #[derive(Clone, Copy, Debug)]
-struct Arrival {
+pub(crate) struct Arrival {
     now: DateTime<Utc>,
     instant: Instant,
 }
@@ -108,7 +103,9 @@ impl Exchange {
         if let Some(fault) = fault {
             return self.misbehave(fault, 0).await;
         }
-        let request = match self.received(&head, &body) {
+        // Bound, so that the lock is not held while a refusal is noted.
+        let received = read(&head, &body, self.arrival, &self.state.lock());
+        let request = match received {
             Ok(request) => request,
             Err(refusal) => return Ok(self.refuse(refusal, 0)),
         };
@@ -133,78 +130,6 @@ impl Exchange {
         };
         // The operation has no output, so the protocol asks for no body and no content type.
         Ok(self.respond(200, &headers, Bytes::new(), true))
-    }
-
-    /// The request as it is kept, or why it is refused.
-    fn received(
-        &self,
-        head: &hyper::http::request::Parts,
-        body: &[u8],
-    ) -> Result<ReceivedRequest, Refusal> {
-        let header = |name| head.headers.get(name).and_then(|v| v.to_str().ok());
-        if body.len() > BODY_MAX {
-            return Err(too_large(body.len()));
-        }
-        let signer = {
-            let inner = self.state.lock();
-            let wire = Wire {
-                method: head.method.as_str(),
-                path: head.uri.path(),
-                query: head.uri.query().unwrap_or_default(),
-                headers: &head.headers,
-                body,
-            };
-            let signer = signature::verify(wire, &inner.keyring, SERVICE, self.arrival.now)?;
-            if !inner.regions.is_empty() && !inner.regions.contains(&signer.region) {
-                return Err(Refusal::new(
-                    403,
-                    "SignatureDoesNotMatch",
-                    "Credential should be scoped to a valid region.",
-                ));
-            }
-            signer
-        };
-        let protocol = (head.method.as_str(), header("smithy-protocol"));
-        if head.uri.path() != OPERATION || protocol != ("POST", Some("rpc-v2-cbor")) {
-            return Err(Refusal::new(
-                404,
-                "UnknownOperationException",
-                "only PutMetricData by Smithy RPC v2 CBOR is known here",
-            ));
-        }
-        if header("content-type") != Some("application/cbor") {
-            return Err(Refusal::new(
-                415,
-                "UnsupportedMediaTypeException",
-                "the content type must be application/cbor",
-            ));
-        }
-        let gzip = match header("content-encoding") {
-            None => false,
-            Some("gzip") => true,
-            Some(other) => {
-                return Err(Refusal::unreadable(format!(
-                    "the content encoding {other:?} is not gzip"
-                )));
-            }
-        };
-        let input = if gzip {
-            read_input(&decompress(body)?)?
-        } else {
-            read_input(body)?
-        };
-        let points = rules::check(input, self.arrival.now)?;
-        Ok(ReceivedRequest {
-            at: self.arrival.now.into(),
-            instant: self.arrival.instant,
-            namespace: points[0].namespace.clone(),
-            points,
-            access_key: signer.access_key,
-            region: signer.region,
-            body_bytes: body.len(),
-            gzip,
-            user_agent: header("user-agent").unwrap_or_default().to_owned(),
-        })
     }
 
     /// Does what a fault says; its delay is over.
@@ -294,27 +219,6 @@ impl Exchange {
             .body(Full::new(body))
             .expect("a fault's headers are ones of HTTP")
     }
-}
-
-fn decompress(body: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let mut plain = Vec::new();
-    let limit = BODY_MAX as u64 + 1;
-    GzDecoder::new(body)
-        .take(limit)
-        .read_to_end(&mut plain)
-        .map_err(|error| Refusal::unreadable(format!("the body is not gzip: {error}")))?;
-    if plain.len() > BODY_MAX {
-        return Err(too_large(plain.len()));
-    }
-    Ok(plain)
-}
-
-fn too_large(size: usize) -> Refusal {
-    Refusal::new(
-        413,
-        "RequestEntityTooLarge",
-        format!("Request size {size} exceeded {BODY_MAX} bytes"),
-    )
 }
 
 /// Shaped as the service's, and telling which request of the log it was.

@@ -172,6 +172,8 @@ pub(crate) struct Store {
     attempts_gone: usize,
     pub(crate) requests: VecDeque<Arc<ReceivedRequest>>,
     pub(crate) refused: VecDeque<RefusedRequest>,
+    /// All that were refused, kept or not.
+    pub(crate) refused_seen: usize,
     series: BTreeMap<SeriesKey, Series>,
     pub(crate) points_accepted: usize,
     pub(crate) connections: usize,
@@ -185,6 +187,7 @@ impl Store {
             attempts_gone: 0,
             requests: VecDeque::new(),
             refused: VecDeque::new(),
+            refused_seen: 0,
             series: BTreeMap::new(),
             points_accepted: 0,
             connections: 0,
@@ -228,6 +231,7 @@ impl Store {
     }
 
     pub(crate) fn refuse(&mut self, refused: RefusedRequest) {
+        self.refused_seen += 1;
         self.refused.push_back(refused);
         if self.refused.len() > self.keep.requests {
             self.refused.pop_front();
