@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::error::SdkError;
+use aws_sdk_cloudwatch::operation::RequestId;
 use cloudwatch_local::{Blame, Fault, Outcome};
 
 use crate::support::{Sent, client, datum, endpoint, error, send, send_to};
@@ -172,4 +173,31 @@ async fn stopped_endpoint_comes_back_on_its_port_with_what_it_had() {
     endpoint.restart().await.unwrap();
     send(&client, vec![datum("A", 1.0)]).await.unwrap();
     assert_eq!(endpoint.points().len(), 2);
+}
+
+/// Why a publisher must look at more than the status: the SDK does not read the body of an
+/// operation without output. The request id tells the service from a portal on the way.
+#[tokio::test]
+async fn any_answer_with_status_200_is_a_success_to_the_sdk() {
+    let endpoint = endpoint().await;
+    let client = client(&endpoint);
+    let put = || {
+        let put = client.put_metric_data().namespace("Ns");
+        put.metric_data(datum("A", 1.0)).send()
+    };
+    for portal in [Fault::body(200, "<html>Log in"), Fault::malformed(200)] {
+        endpoint.fail_next([portal]);
+        assert_eq!(put().await.unwrap().request_id(), None);
+    }
+    assert!(endpoint.points().is_empty());
+    assert!(put().await.unwrap().request_id().is_some());
+}
+
+#[tokio::test]
+async fn endpoint_ends_when_it_is_dropped() {
+    let endpoint = endpoint().await;
+    let client = client(&endpoint);
+    send(&client, vec![datum("A", 1.0)]).await.unwrap();
+    drop(endpoint);
+    send(&client, vec![datum("A", 1.0)]).await.unwrap_err();
 }
