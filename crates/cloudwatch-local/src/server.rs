@@ -145,10 +145,10 @@ impl CloudWatchLocal {
     }
 }
 
-/// The task that takes connections, and owns them.
+/// The task that takes connections, and owns them. It ends when this is dropped.
 #[derive(Debug)]
 struct Listening {
-    stop: Option<oneshot::Sender<()>>,
+    stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -159,20 +159,13 @@ impl Listening {
         let bound = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(accept(listener, state, stopped));
-        let stop = Some(stop);
         Ok((bound, Self { stop, task }))
     }
 
-    async fn stop(mut self) {
-        self.stop.take();
+    async fn stop(self) {
+        drop(self.stop);
         // It can only fail by a panic in the task, which has been reported.
-        let _ = (&mut self.task).await;
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.task.abort();
+        let _ = self.task.await;
     }
 }
 

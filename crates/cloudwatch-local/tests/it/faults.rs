@@ -47,10 +47,13 @@ async fn queued_faults_are_met_once_each_and_in_order() {
 }
 
 #[tokio::test]
-async fn standing_fault_lasts_until_healed() {
+async fn standing_fault_follows_the_queue_and_lasts_until_healed() {
     let endpoint = endpoint().await;
     let client = client(&endpoint);
     endpoint.fail_always(Fault::status(500));
+    endpoint.fail_next([Fault::status(502)]);
+    let sent = send(&client, vec![datum("A", 1.0)]).await;
+    assert_eq!(status(&sent), Some(502));
     for _ in 0..3 {
         let sent = send(&client, vec![datum("A", 1.0)]).await;
         assert_eq!(status(&sent), Some(500));
