@@ -18,6 +18,7 @@ mod constant;
 mod file;
 mod http;
 mod json;
+pub mod prometheus;
 mod random;
 mod timestamp;
 
