@@ -27,6 +27,10 @@ pub use http::HttpConfig;
 /// Most bytes that are read of a file, a response or a program's output.
 pub const READ_MAX: usize = 1024 * 1024;
 
+/// Most series that one entry may select unless it says otherwise. Each is a metric that
+/// AWS bills, about 0.30 USD a month, so a careless selector costs no fortune.
+const MAX_SERIES: usize = 500;
+
 /// The forms of a value, each with the example that error messages show.
 const FORMS: &[(&str, &str)] = &[
     ("random", "random:1-100"),
@@ -34,6 +38,10 @@ const FORMS: &[(&str, &str)] = &[
     ("file", "file:/run/queue/depth"),
     ("http", "http://127.0.0.1:8080/stats#/queue/depth"),
     ("https", "https://example.com/stats"),
+    (
+        "prometheus",
+        "prometheus:http://127.0.0.1:9100/metrics#node_load1",
+    ),
 ];
 
 /// Something that yields the readings of a tick.
@@ -62,6 +70,21 @@ pub struct Tick {
     pub timeout: Duration,
     /// What outlives the tick.
     pub resources: Arc<Resources>,
+    /// What Prometheus endpoints answered in this tick.
+    pub(crate) scrapes: Arc<prometheus::Scrapes>,
+}
+
+impl Tick {
+    /// A tick at the scheduled moment `at`; all sources that are due then share it.
+    #[must_use]
+    pub fn new(at: DateTime<Utc>, timeout: Duration, resources: Arc<Resources>) -> Self {
+        Self {
+            at,
+            timeout,
+            resources,
+            scrapes: Arc::default(),
+        }
+    }
 }
 
 /// What the sources share across ticks.
@@ -127,10 +150,29 @@ impl From<Value> for Reading {
 }
 
 /// Settings of an entry that only some kinds of source take.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// A file of request headers, one `Name: value` a line.
     pub headers_file: Option<PathBuf>,
+    /// The labels of series that become dimensions; none given means all. Series that
+    /// differ in other labels only become several values of one metric, which CloudWatch
+    /// aggregates: its Sum is their sum, its Maximum the largest.
+    pub keep_labels: Vec<String>,
+    /// Labels that become no dimensions, even if kept.
+    pub drop_labels: Vec<String>,
+    /// Most series that one entry may select.
+    pub max_series: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            headers_file: None,
+            keep_labels: Vec::new(),
+            drop_labels: Vec::new(),
+            max_series: MAX_SERIES,
+        }
+    }
 }
 
 /// Why a text is not a source.
@@ -149,6 +191,8 @@ pub enum ParseSourceError {
     File(#[from] file::ParseFileError),
     #[error(transparent)]
     Http(#[from] http::ParseHttpError),
+    #[error(transparent)]
+    Prometheus(#[from] prometheus::ParsePrometheusError),
 }
 
 /// Reads one value of the grammar.
@@ -165,6 +209,7 @@ pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSour
         "timestamp" if text == kind => Ok(Arc::new(timestamp::Timestamp)),
         "random" => Ok(Arc::new(rest.parse::<random::Random>()?)),
         "file" => Ok(Arc::new(rest.parse::<file::File>()?)),
+        "prometheus" => Ok(Arc::new(prometheus::Prometheus::new(rest, options)?)),
         "http" | "https" => Ok(Arc::new(http::Http::new(text, options)?)),
         _ => Err(ParseSourceError::Unknown {
             given: excerpt(text),
@@ -214,11 +259,12 @@ fn suggestion(given: &str) -> String {
 impl Tick {
     /// A tick at a fixed moment with resources of its own and five seconds of patience.
     pub(crate) fn for_test() -> Self {
-        Self {
-            at: DateTime::UNIX_EPOCH,
-            timeout: Duration::from_secs(5),
-            resources: Arc::new(Resources::new(HttpConfig::default())),
-        }
+        let resources = Resources::new(HttpConfig::default());
+        Self::new(
+            DateTime::UNIX_EPOCH,
+            Duration::from_secs(5),
+            resources.into(),
+        )
     }
 }
 

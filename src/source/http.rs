@@ -11,7 +11,7 @@ mod url;
 
 pub use client::HttpConfig;
 pub(crate) use client::{HttpClient, HttpError, Page, Request};
-pub(crate) use headers::HeadersFile;
+pub(crate) use headers::{HeadersError, HeadersFile};
 pub(crate) use url::HttpUrl;
 pub(crate) use url::ParseUrlError;
 
@@ -37,7 +37,7 @@ pub enum ParseHttpError {
 #[derive(Debug, thiserror::Error)]
 enum PageError {
     #[error(transparent)]
-    Headers(#[from] headers::HeadersError),
+    Headers(#[from] HeadersError),
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error("the body of {url}")]
@@ -80,6 +80,6 @@ impl Source for Http {
 }
 
 #[cfg(test)]
-pub(super) mod server;
+pub(in crate::source) mod server;
 #[cfg(test)]
 mod tests;

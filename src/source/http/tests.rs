@@ -132,6 +132,7 @@ async fn secrets_go_to_the_first_origin_only() {
     std::fs::write(file.path(), "X-Token: open sesame\n").unwrap();
     let options = Options {
         headers_file: Some(file.path().into()),
+        ..Options::default()
     };
     let far = Server::of("9").await;
     let location = format!("location: {}", far.url("/far"));

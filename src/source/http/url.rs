@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +14,10 @@ use crate::text::excerpt;
 
 /// An `http` or `https` URL. User name and password are kept apart from it.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct HttpUrl {
+pub(crate) struct HttpUrl(Arc<Parts>);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Parts {
     uri: Uri,
     url: Url,
     basic_auth: Option<HeaderValue>,
@@ -34,44 +38,46 @@ pub enum ParseUrlError {
 impl HttpUrl {
     /// The URL without user name and password.
     pub(crate) fn uri(&self) -> &Uri {
-        &self.uri
+        &self.0.uri
     }
 
     /// The host without the brackets of an IPv6 address.
     pub(crate) fn host(&self) -> &str {
-        let host = self.url.host_str().unwrap_or_default();
+        let host = self.0.url.host_str().unwrap_or_default();
         host.trim_start_matches('[').trim_end_matches(']')
     }
 
     pub(crate) fn is_https(&self) -> bool {
-        self.url.scheme() == "https"
+        self.0.url.scheme() == "https"
     }
 
     /// Whether scheme, host and port are the same.
     pub(crate) fn is_same_origin(&self, other: &Self) -> bool {
-        self.url.origin() == other.url.origin()
+        self.0.url.origin() == other.0.url.origin()
     }
 
     /// The URL that `location` names when this one redirects to it. The user name and
     /// password go along within the origin, as browsers and curl do it.
     pub(super) fn join(&self, location: &str) -> Result<Self, ParseUrlError> {
-        let url = self.url.join(location);
-        let mut next = Self::new(url.map_err(|source| ParseUrlError::Malformed { source })?)?;
-        if next.basic_auth.is_none() && next.is_same_origin(self) {
-            next.basic_auth.clone_from(&self.basic_auth);
+        let url = self.0.url.join(location);
+        let next = Self::new(url.map_err(|source| ParseUrlError::Malformed { source })?)?;
+        if next.basic_auth().is_some() || !next.is_same_origin(self) {
+            return Ok(next);
         }
-        Ok(next)
+        let mut parts = Arc::unwrap_or_clone(next.0);
+        parts.basic_auth = self.basic_auth();
+        Ok(Self(parts.into()))
     }
 
     /// Host, and port unless it is the scheme's own.
     pub(super) fn host_header(&self) -> HeaderValue {
-        let authority = self.uri.authority().map_or("", |a| a.as_str());
+        let authority = self.0.uri.authority().map_or("", |a| a.as_str());
         HeaderValue::from_str(authority).expect("a parsed authority is visible ASCII")
     }
 
     /// The `Authorization` that the user name and password stand for.
     pub(super) fn basic_auth(&self) -> Option<HeaderValue> {
-        self.basic_auth.clone()
+        self.0.basic_auth.clone()
     }
 
     fn new(mut url: Url) -> Result<Self, ParseUrlError> {
@@ -86,11 +92,12 @@ impl HttpUrl {
         let _ = url.set_password(None);
         url.set_fragment(None);
         let uri = url.as_str().parse();
-        Ok(Self {
+        let parts = Parts {
             uri: uri.map_err(|source| ParseUrlError::Character { source })?,
             url,
             basic_auth,
-        })
+        };
+        Ok(Self(parts.into()))
     }
 }
 
@@ -104,9 +111,9 @@ impl FromStr for HttpUrl {
 
 impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = self.url.clone();
+        let mut shown = self.0.url.clone();
         shown.set_query(None);
-        let query = if self.url.query().is_some() {
+        let query = if self.0.url.query().is_some() {
             "?…"
         } else {
             ""
@@ -155,7 +162,9 @@ mod tests {
         let url: HttpUrl = "http://me:pass@127.0.0.1/a/b".parse().unwrap();
         let near = url.join("../c#part").unwrap();
         assert_eq!(near.uri(), "http://127.0.0.1/c");
-        assert!(near.basic_auth().is_some());
+        assert_eq!(near.basic_auth(), url.basic_auth());
+        let other = url.join("http://you@127.0.0.1/").unwrap();
+        assert_ne!(other.basic_auth(), url.basic_auth());
         for far in ["https://127.0.0.1/", "http://127.0.0.1:81/", "//localhost/"] {
             assert!(url.join(far).unwrap().basic_auth().is_none(), "{far}");
         }
