@@ -15,6 +15,7 @@ use crate::metric::{Dimension, MetricError, Value};
 use crate::text::{excerpt, nearest};
 
 mod constant;
+mod exec;
 mod file;
 mod http;
 mod json;
@@ -42,6 +43,7 @@ const FORMS: &[(&str, &str)] = &[
         "prometheus",
         "prometheus:http://127.0.0.1:9100/metrics#node_load1",
     ),
+    ("exec", "exec:/usr/bin/count 'a b'"),
 ];
 
 /// Something that yields the readings of a tick.
@@ -193,6 +195,8 @@ pub enum ParseSourceError {
     Http(#[from] http::ParseHttpError),
     #[error(transparent)]
     Prometheus(#[from] prometheus::ParsePrometheusError),
+    #[error(transparent)]
+    Exec(#[from] exec::ParseExecError),
 }
 
 /// Reads one value of the grammar.
@@ -211,6 +215,7 @@ pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSour
         "file" => Ok(Arc::new(rest.parse::<file::File>()?)),
         "prometheus" => Ok(Arc::new(prometheus::Prometheus::new(rest, options)?)),
         "http" | "https" => Ok(Arc::new(http::Http::new(text, options)?)),
+        "exec" => Ok(Arc::new(rest.parse::<exec::Exec>()?)),
         _ => Err(ParseSourceError::Unknown {
             given: excerpt(text),
         }),
