@@ -17,6 +17,7 @@ use crate::text::{excerpt, nearest};
 mod constant;
 mod exec;
 mod file;
+mod host;
 mod http;
 mod json;
 pub mod prometheus;
@@ -44,6 +45,7 @@ const FORMS: &[(&str, &str)] = &[
         "prometheus:http://127.0.0.1:9100/metrics#node_load1",
     ),
     ("exec", "exec:/usr/bin/count 'a b'"),
+    ("host", "host:disk:/data"),
 ];
 
 /// Something that yields the readings of a tick.
@@ -54,6 +56,11 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// Takes the readings of one tick. The caller ends it at `SOURCE_TIMEOUT` by
     /// dropping the future, so whatever must be undone is undone on drop.
     fn sample<'a>(&'a self, tick: &'a Tick) -> Sampling<'a>;
+
+    /// What is measured, where the text of the source does not tell.
+    fn describe(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The readings to come of one source.
@@ -197,6 +204,8 @@ pub enum ParseSourceError {
     Prometheus(#[from] prometheus::ParsePrometheusError),
     #[error(transparent)]
     Exec(#[from] exec::ParseExecError),
+    #[error(transparent)]
+    Host(#[from] host::ParseHostError),
 }
 
 /// Reads one value of the grammar.
@@ -216,6 +225,7 @@ pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSour
         "prometheus" => Ok(Arc::new(prometheus::Prometheus::new(rest, options)?)),
         "http" | "https" => Ok(Arc::new(http::Http::new(text, options)?)),
         "exec" => Ok(Arc::new(rest.parse::<exec::Exec>()?)),
+        "host" => Ok(Arc::new(rest.parse::<host::Host>()?)),
         _ => Err(ParseSourceError::Unknown {
             given: excerpt(text),
         }),
