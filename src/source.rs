@@ -15,6 +15,7 @@ use crate::metric::{Dimension, MetricError, Value};
 use crate::text::{excerpt, nearest};
 
 mod constant;
+mod ecs;
 mod exec;
 mod file;
 mod host;
@@ -46,6 +47,7 @@ const FORMS: &[(&str, &str)] = &[
     ),
     ("exec", "exec:/usr/bin/count 'a b'"),
     ("host", "host:disk:/data"),
+    ("ecs", "ecs:memory_percent"),
 ];
 
 /// Something that yields the readings of a tick.
@@ -81,6 +83,8 @@ pub struct Tick {
     pub resources: Arc<Resources>,
     /// What Prometheus endpoints answered in this tick.
     pub(crate) scrapes: Arc<prometheus::Scrapes>,
+    /// What the ECS task metadata endpoint answered in this tick.
+    ecs: Arc<ecs::Answers>,
 }
 
 impl Tick {
@@ -92,6 +96,7 @@ impl Tick {
             timeout,
             resources,
             scrapes: Arc::default(),
+            ecs: Arc::default(),
         }
     }
 }
@@ -101,6 +106,8 @@ impl Tick {
 pub struct Resources {
     /// The client of every request.
     pub(crate) http: http::HttpClient,
+    /// The client of requests that no proxy may see.
+    direct: http::HttpClient,
 }
 
 impl Resources {
@@ -109,6 +116,7 @@ impl Resources {
     pub fn new(http: HttpConfig) -> Self {
         Self {
             http: http::HttpClient::new(http),
+            direct: http::HttpClient::new(HttpConfig::default()),
         }
     }
 }
@@ -171,6 +179,8 @@ pub struct Options {
     pub drop_labels: Vec<String>,
     /// Most series that one entry may select.
     pub max_series: usize,
+    /// Where the ECS agent answers (`ECS_CONTAINER_METADATA_URI_V4`).
+    pub ecs_metadata_uri: Option<String>,
 }
 
 impl Default for Options {
@@ -180,6 +190,7 @@ impl Default for Options {
             keep_labels: Vec::new(),
             drop_labels: Vec::new(),
             max_series: MAX_SERIES,
+            ecs_metadata_uri: None,
         }
     }
 }
@@ -206,6 +217,8 @@ pub enum ParseSourceError {
     Exec(#[from] exec::ParseExecError),
     #[error(transparent)]
     Host(#[from] host::ParseHostError),
+    #[error(transparent)]
+    Ecs(#[from] ecs::ParseEcsError),
 }
 
 /// Reads one value of the grammar.
@@ -226,6 +239,7 @@ pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSour
         "http" | "https" => Ok(Arc::new(http::Http::new(text, options)?)),
         "exec" => Ok(Arc::new(rest.parse::<exec::Exec>()?)),
         "host" => Ok(Arc::new(rest.parse::<host::Host>()?)),
+        "ecs" => Ok(Arc::new(ecs::Ecs::new(rest, options)?)),
         _ => Err(ParseSourceError::Unknown {
             given: excerpt(text),
         }),
@@ -301,8 +315,12 @@ mod tests {
         let source = parse(" 4.5 ", &Options::default()).unwrap();
         let readings = source.sample(&Tick::for_test()).await.unwrap().readings;
         assert_eq!(readings, [Value::try_from(4.5).unwrap().into()]);
+        let options = Options {
+            ecs_metadata_uri: Some("http://169.254.170.2/v4/1".to_owned()),
+            ..Options::default()
+        };
         for (_, example) in FORMS {
-            parse(example, &Options::default()).unwrap();
+            parse(example, &options).unwrap();
         }
     }
 
