@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::value::count;
 use super::{Entry, Place, Problem};
 use crate::metric::{Dimensions, Metric, MetricName, Namespace, Resolution, Unit};
 use crate::schedule::{Schedule, Zone};
 use crate::source::{self, Options};
 use crate::text::{excerpt, nearest, redact};
 
+mod keys;
 mod words;
 
+use keys::{KEYS, Keys};
 use words::Word;
 
 /// The file as it was read.
@@ -62,19 +65,11 @@ const VARIABLES: &[&str] = &[
     "METRIC_RESOLUTION",
 ];
 
-/// The keys of a metric line.
-const KEYS: &[&str] = &[
-    "name",
-    "value",
-    "unit",
-    "namespace",
-    "dimensions",
-    "resolution",
-    "headers_file",
-];
-
 /// The file of a million lines is a mistake; this many problems tell enough of it.
 const PROBLEMS_MAX: usize = 100;
+
+/// Each series is a metric that AWS bills; nobody means more than this.
+const SERIES_LIMIT: u64 = 100_000;
 
 /// Why a line is refused, and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -252,10 +247,7 @@ impl Reader {
             return;
         };
         let name = self.parse::<MetricName>(name);
-        let mut options = self.defaults.options.clone();
-        if let Some(file) = &keys.headers_file {
-            options.headers_file = Some(PathBuf::from(&file.text));
-        }
+        let options = self.options(&keys);
         let source = match source::parse(&value.text, &options) {
             Ok(source) => Some(source),
             Err(error) => {
@@ -285,6 +277,26 @@ impl Reader {
             })
         };
         self.entries.extend(entry());
+    }
+
+    fn options(&mut self, keys: &Keys) -> Options {
+        let mut options = self.defaults.options.clone();
+        if let Some(file) = &keys.headers_file {
+            options.headers_file = Some(PathBuf::from(&file.text));
+        }
+        if let Some(labels) = &keys.keep {
+            options.keep_labels = names(&labels.text);
+        }
+        if let Some(labels) = &keys.drop {
+            options.drop_labels = names(&labels.text);
+        }
+        if let Some(max) = &keys.max_series {
+            match count(&max.text, 1, SERIES_LIMIT) {
+                Ok(count) => options.max_series = usize::try_from(count).unwrap_or(usize::MAX),
+                Err(error) => self.fault(max, error),
+            }
+        }
+        options
     }
 
     fn schedule(&mut self, fields: &[Word], next: Option<&Word>) -> Option<Schedule> {
@@ -339,47 +351,13 @@ impl Reader {
     }
 }
 
-/// The pairs of one line, each with the place of its value.
-#[derive(Default)]
-struct Keys {
-    name: Option<Word>,
-    value: Option<Word>,
-    unit: Option<Word>,
-    namespace: Option<Word>,
-    dimensions: Option<Word>,
-    resolution: Option<Word>,
-    headers_file: Option<Word>,
-}
-
-impl Keys {
-    fn take(&mut self, pair: &Word) -> Result<(), LineError> {
-        let Some((key, value)) = pair.pair() else {
-            return Err(LineError::NotAPair {
-                given: excerpt(&pair.text),
-            });
-        };
-        let (key, slot) = match key {
-            "name" => ("name", &mut self.name),
-            "value" => ("value", &mut self.value),
-            "unit" => ("unit", &mut self.unit),
-            "namespace" => ("namespace", &mut self.namespace),
-            "dimensions" => ("dimensions", &mut self.dimensions),
-            "resolution" => ("resolution", &mut self.resolution),
-            "headers_file" => ("headers_file", &mut self.headers_file),
-            unknown => {
-                return Err(LineError::Key {
-                    given: excerpt(unknown),
-                    nearest: nearest(unknown, KEYS.iter().copied())
-                        .unwrap_or_default()
-                        .to_owned(),
-                });
-            }
-        };
-        if slot.replace(value).is_some() {
-            return Err(LineError::Twice { key });
-        }
-        Ok(())
-    }
+/// Names with commas between them.
+fn names(text: &str) -> Vec<String> {
+    let names = text.split(',').map(str::trim);
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]

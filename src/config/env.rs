@@ -189,6 +189,7 @@ impl Reader<'_> {
         let resolution = self.parse(setting::METRIC_RESOLUTION, Resolution::from_str);
         let zone = self.parse(setting::SCHEDULE_TZ, Zone::from_str);
         let headers_file = self.environment.get(setting::METRIC_HTTP_HEADERS_FILE);
+        let ecs_metadata_uri = self.environment.variable("ECS_CONTAINER_METADATA_URI_V4");
         Some(Defaults {
             namespace: namespace?,
             unit: unit?,
@@ -197,6 +198,8 @@ impl Reader<'_> {
             zone: zone?,
             options: Options {
                 headers_file: headers_file.map(PathBuf::from),
+                ecs_metadata_uri: ecs_metadata_uri.map(str::to_owned),
+                ..Options::default()
             },
         })
     }

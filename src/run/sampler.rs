@@ -84,11 +84,7 @@ impl Sampler {
         if slots.is_empty() {
             return;
         }
-        let tick = Tick {
-            at,
-            timeout: self.timeout,
-            resources: self.resources.clone(),
-        };
+        let tick = Tick::new(at, self.timeout, self.resources.clone());
         let unsampled = self.unsampled.clone();
         self.ticks.spawn(async move {
             let samples = join_all(slots.iter().map(|slot| slot.sample(&tick, &unsampled))).await;
