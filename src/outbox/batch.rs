@@ -80,13 +80,14 @@ impl Batch {
         })
     }
 
-    /// All points but one, none if that was the last.
+    /// All points but those at some positions, which ascend; none if those are all.
     #[must_use]
-    pub fn without(&self, position: usize) -> Option<Self> {
-        let mut held = self.held.clone();
-        if position < held.len() {
-            held.remove(position);
-        }
+    pub fn without(&self, positions: &[usize]) -> Option<Self> {
+        let kept = self.held.iter().enumerate();
+        let held: Vec<Held> = kept
+            .filter(|(position, _)| positions.binary_search(position).is_err())
+            .map(|(_, held)| held.clone())
+            .collect();
         (!held.is_empty()).then(|| Self {
             namespace: self.namespace.clone(),
             held,

@@ -164,11 +164,12 @@ impl Delivery {
                 self.retries = 0;
                 Some(Outcome::Refused(part.batch, failure))
             }
-            Verdict::Isolate { member } => {
+            Verdict::Isolate { members } => {
                 self.retries = 0;
-                match member.filter(|_| self.trust_names) {
-                    Some(position) => self.single_out(part.batch, position),
-                    None => self.halve(part.batch),
+                if self.trust_names && members.last().is_some_and(|last| *last < part.batch.len()) {
+                    self.single_out(&part.batch, &members);
+                } else {
+                    self.halve(part.batch);
                 }
                 Some(Outcome::Parting(failure))
             }
@@ -183,16 +184,17 @@ impl Delivery {
         }
     }
 
-    /// Sends the named point alone, so that a misread message costs no good point,
+    /// Sends each named point alone, so that a misread message costs no good point,
     /// then the others.
-    fn single_out(&mut self, batch: Batch, position: usize) {
-        let (Some(suspect), Some(others)) =
-            (batch.part(position..position + 1), batch.without(position))
-        else {
-            return self.halve(batch);
-        };
-        self.push(others, Role::Plain);
-        self.push(suspect, Role::Suspect);
+    fn single_out(&mut self, batch: &Batch, members: &[usize]) {
+        if let Some(others) = batch.without(members) {
+            self.push(others, Role::Plain);
+        }
+        for position in members.iter().rev() {
+            if let Some(suspect) = batch.part(*position..position + 1) {
+                self.push(suspect, Role::Suspect);
+            }
+        }
     }
 
     fn halve(&mut self, batch: Batch) {

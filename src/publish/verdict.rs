@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Failure, FailureKind};
 
 /// What to do after a failed attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The service or the way to it is at fault: send again, not before `after`.
     Retry {
@@ -14,11 +14,10 @@ pub enum Verdict {
     },
     /// Somebody must act first: keep the points, do not retry in this tick.
     Hold,
-    /// One of the points is at fault. `member` is the position that the service
-    /// named, counted from 0.
+    /// Some of the points are at fault.
     Isolate {
-        /// The position that the message names.
-        member: Option<usize>,
+        /// The positions that the message names, ascending, counted from 0.
+        members: Vec<usize>,
     },
     /// The request is too large: send it in halves.
     Split,
@@ -66,7 +65,7 @@ impl Failure {
                     Verdict::Hold
                 } else if is(ISOLATE) {
                     Verdict::Isolate {
-                        member: named_member(message),
+                        members: named_members(message),
                     }
                 } else if *status == 413 {
                     Verdict::Split
@@ -118,12 +117,20 @@ fn is_about_time(message: &str) -> bool {
         .any(|known| message.contains(known))
 }
 
-/// The position in `MetricData.member.N` or `MetricData[N]`-like names, counted from
-/// 0. The service counts from 1 behind `member.`.
-fn named_member(message: &str) -> Option<usize> {
-    let (_, rest) = message.split_once("MetricData.member.")?;
-    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse::<usize>().ok()?.checked_sub(1)
+/// The positions in `MetricData.member.N`, counted from 0; the service counts from 1.
+/// It says a sentence about each bad member.
+fn named_members(message: &str) -> Vec<usize> {
+    let mut members: Vec<usize> = message
+        .split("MetricData.member.")
+        .skip(1)
+        .filter_map(|rest| {
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse::<usize>().ok()?.checked_sub(1)
+        })
+        .collect();
+    members.sort_unstable();
+    members.dedup();
+    members
 }
 
 #[cfg(test)]
@@ -131,7 +138,9 @@ mod tests {
     use super::*;
 
     const RETRY: Verdict = Verdict::Retry { after: None };
-    const ISOLATE_ANY: Verdict = Verdict::Isolate { member: None };
+    const ISOLATE_ANY: Verdict = Verdict::Isolate {
+        members: Vec::new(),
+    };
 
     fn refused(status: u16, code: &str, message: &str) -> Verdict {
         let failure = Failure {
@@ -199,14 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn member_is_read_from_the_message() {
-        let named = |message| named_member(message);
+    fn members_are_read_from_the_message() {
         assert_eq!(
-            named("The parameter MetricData.member.12.Value must be a number"),
-            Some(11)
+            named_members(
+                "The parameter MetricData.member.12.Value is bad.\n\
+                 The parameter MetricData.member.3.Dimensions.member.1.Name is bad.\n\
+                 The parameter MetricData.member.12.Unit is bad."
+            ),
+            [2, 11]
         );
         for unnamed in ["", "MetricData.member.x", "MetricData.member.0.Value"] {
-            assert_eq!(named(unnamed), None, "{unnamed}");
+            assert_eq!(named_members(unnamed), [0; 0], "{unnamed}");
         }
     }
 }

@@ -140,6 +140,21 @@ fn named_bad_points_are_dropped_and_no_other() {
 }
 
 #[test]
+fn bad_points_that_are_named_together_cost_a_request_each_and_two() {
+    let bad = BTreeSet::from([3, 500, 999]);
+    let fate = deliver(1000, &mut |sent| {
+        let positions = (0..sent.len()).filter(|position| bad.contains(&sent[*position]));
+        let lines: Vec<_> = positions.map(named).collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        Err(refusal(400, "InvalidParameterValue", lines.join("\n")))
+    });
+    assert_eq!(fate.refused, bad);
+    assert_eq!((fate.accepted.len(), fate.requests), (997, 5));
+}
+
+#[test]
 fn unnamed_bad_points_are_found_by_halving() {
     assert_exactly_the_bad_are_dropped(|_| String::new());
 }
