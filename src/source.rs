@@ -21,6 +21,7 @@ mod file;
 mod host;
 mod http;
 mod json;
+mod probe;
 pub mod prometheus;
 mod random;
 mod timestamp;
@@ -41,6 +42,8 @@ const FORMS: &[(&str, &str)] = &[
     ("file", "file:/run/queue/depth"),
     ("http", "http://127.0.0.1:8080/stats#/queue/depth"),
     ("https", "https://example.com/stats"),
+    ("up", "up:tcp://127.0.0.1:5432"),
+    ("latency", "latency:https://example.com/health"),
     (
         "prometheus",
         "prometheus:http://127.0.0.1:9100/metrics#node_load1",
@@ -219,6 +222,8 @@ pub enum ParseSourceError {
     Host(#[from] host::ParseHostError),
     #[error(transparent)]
     Ecs(#[from] ecs::ParseEcsError),
+    #[error(transparent)]
+    Probe(#[from] probe::ParseProbeError),
 }
 
 /// Reads one value of the grammar.
@@ -236,6 +241,8 @@ pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSour
         "random" => Ok(Arc::new(rest.parse::<random::Random>()?)),
         "file" => Ok(Arc::new(rest.parse::<file::File>()?)),
         "prometheus" => Ok(Arc::new(prometheus::Prometheus::new(rest, options)?)),
+        "up" => Ok(Arc::new(probe::Up::new(rest, options)?)),
+        "latency" => Ok(Arc::new(probe::Latency::new(rest, options)?)),
         "http" | "https" => Ok(Arc::new(http::Http::new(text, options)?)),
         "exec" => Ok(Arc::new(rest.parse::<exec::Exec>()?)),
         "host" => Ok(Arc::new(rest.parse::<host::Host>()?)),

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 
-use super::connect::{Connection, Connector};
+use super::connect::{BoxError, Connection, Connector};
 use super::url::HttpUrl;
 use crate::source::READ_MAX;
 
@@ -70,10 +70,7 @@ pub(crate) struct Page {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpError {
     #[error("connect to {url}")]
-    Connect {
-        url: HttpUrl,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    Connect { url: HttpUrl, source: BoxError },
     #[error(
         "read the system's CA certificates: none was found, set SSL_CERT_FILE or AWS_CA_BUNDLE"
     )]
@@ -86,7 +83,7 @@ pub(crate) enum HttpError {
     ProxyKind { url: HttpUrl },
     #[error("get {url}")]
     Exchange { url: HttpUrl, source: hyper::Error },
-    #[error("{url} answered {status}, expected 200 OK")]
+    #[error("{url} answered {status}")]
     Status { url: HttpUrl, status: StatusCode },
     #[error("{url} redirects to a place that is no http or https URL")]
     Location { url: HttpUrl },
@@ -96,6 +93,16 @@ pub(crate) enum HttpError {
     TooLong { url: HttpUrl },
     #[error("{url} answered no UTF-8 text")]
     NotText { url: HttpUrl },
+}
+
+impl HttpError {
+    /// Whether the fault is on this side, so that it says nothing of the server.
+    pub(crate) fn is_of_this_side(&self) -> bool {
+        matches!(
+            self,
+            Self::NoCertificates | Self::CaBundle { .. } | Self::ProxyKind { .. }
+        )
+    }
 }
 
 impl Request {
@@ -119,7 +126,7 @@ impl HttpClient {
     pub(crate) async fn get(&self, request: &Request) -> Result<Page, HttpError> {
         let mut request = request.clone();
         for _ in 0..=REDIRECTS_MAX {
-            match self.ask(&request).await? {
+            match self.ask(&request, Wanted::Page).await? {
                 Answer::Page(page) => return Ok(page),
                 Answer::Redirect(next) => {
                     if !next.is_same_origin(&request.url) {
@@ -135,6 +142,24 @@ impl HttpClient {
         }
         Err(HttpError::TooManyRedirects { url: request.url })
     }
+
+    /// The status that a URL answers with. Nothing else is read or followed.
+    pub(crate) async fn status(&self, request: &Request) -> Result<StatusCode, HttpError> {
+        match self.ask(request, Wanted::Status).await? {
+            Answer::Status(status) => Ok(status),
+            Answer::Page(_) | Answer::Redirect(_) => unreachable!("only the status is wanted"),
+        }
+    }
+
+    /// Connects to `scheme://host:port` without a proxy and says nothing there.
+    pub(crate) async fn open(&self, to: &http::Uri) -> Result<(), BoxError> {
+        self.0.open(to).await.map(drop)
+    }
+}
+
+enum Wanted {
+    Page,
+    Status,
 }
 
 enum Answer {
@@ -145,7 +170,7 @@ enum Answer {
 
 impl HttpClient {
     /// One request, redirects aside.
-    async fn ask(&self, request: &Request) -> Result<Answer, HttpError> {
+    async fn ask(&self, request: &Request, wanted: Wanted) -> Result<Answer, HttpError> {
         let url = &request.url;
         let failed = |source| HttpError::Exchange {
             url: url.clone(),
@@ -160,7 +185,10 @@ impl HttpClient {
             .map_err(failed)?;
         let answer = async {
             let response = sender.send_request(message).await.map_err(failed)?;
-            read(url, response).await
+            match wanted {
+                Wanted::Page => read(url, response).await,
+                Wanted::Status => Ok(Answer::Status(response.status())),
+            }
         };
         let mut answer = std::pin::pin!(answer);
         tokio::select! {

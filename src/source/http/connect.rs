@@ -20,7 +20,7 @@ use tower_service::Service;
 use super::client::{HttpConfig, HttpError};
 use super::url::HttpUrl;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type HttpStream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Bytes to and from a server.
@@ -106,7 +106,12 @@ impl Connector {
         Ok(Connection { stream, forward })
     }
 
-    /// Opens a connection to the host of a URI.
+    /// Opens a connection to the host and port of a URI.
+    pub(super) async fn open(&self, to: &Uri) -> Result<TokioIo<TcpStream>, BoxError> {
+        call(&mut self.tcp.clone(), to).await
+    }
+
+    /// The same with TLS where there is a configuration for it.
     async fn reach(
         &self,
         to: &Uri,
@@ -114,10 +119,7 @@ impl Connector {
     ) -> Result<HttpStream, BoxError> {
         match tls {
             Some(tls) => call(&mut HttpsConnector::from((self.tcp.clone(), tls)), to).await,
-            None => {
-                let stream = call(&mut self.tcp.clone(), to).await;
-                Ok(MaybeHttpsStream::Http(stream?))
-            }
+            None => Ok(MaybeHttpsStream::Http(self.open(to).await?)),
         }
     }
 

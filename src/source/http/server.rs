@@ -35,6 +35,20 @@ impl Server {
         Self::start(move |_| bytes.clone()).await
     }
 
+    /// A server that accepts and never answers.
+    pub(crate) async fn silent() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let task = tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                open.push(stream);
+            }
+        });
+        let asked = Arc::default();
+        Self { port, asked, task }
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
