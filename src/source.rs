@@ -21,6 +21,7 @@ mod file;
 mod host;
 mod http;
 mod json;
+mod one_at_a_time;
 mod probe;
 pub mod prometheus;
 mod random;

@@ -1,18 +1,24 @@
 //! `file:/path` and `file:/path#/json/pointer`: a number that another program
 //! leaves in a file.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use tokio::io::AsyncReadExt;
+use rustix::fs::OFlags;
 
+use super::one_at_a_time::OneAtATime;
 use super::{NumberError, READ_MAX, Sampling, Source, Tick, json, number};
 use crate::metric::Value;
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
     pointer: Option<json::Pointer>,
+    /// A file on a dead mount hangs its reader; one is enough.
+    reading: OneAtATime<io::Result<Vec<u8>>>,
 }
 
 /// Why a text names no file.
@@ -29,9 +35,11 @@ pub enum ParseFileError {
 #[derive(Debug, thiserror::Error)]
 enum FileError {
     #[error("read {path}")]
-    Read {
+    Read { path: PathBuf, source: io::Error },
+    #[error("the thread that read {path} ended in disorder")]
+    Thread {
         path: PathBuf,
-        source: std::io::Error,
+        source: tokio::task::JoinError,
     },
     #[error("{path} is longer than {READ_MAX} bytes")]
     TooLong { path: PathBuf },
@@ -59,6 +67,7 @@ impl FromStr for File {
         Ok(Self {
             path: path.into(),
             pointer,
+            reading: OneAtATime::default(),
         })
     }
 }
@@ -66,7 +75,13 @@ impl FromStr for File {
 impl File {
     async fn value(&self) -> Result<Value, FileError> {
         let path = || self.path.clone();
-        let bytes = self.read().await.map_err(|source| FileError::Read {
+        let file = path();
+        let bytes = self.reading.run(move || read(&file)).await;
+        let bytes = bytes.map_err(|source| FileError::Thread {
+            path: path(),
+            source,
+        })?;
+        let bytes = bytes.map_err(|source| FileError::Read {
             path: path(),
             source,
         })?;
@@ -85,15 +100,21 @@ impl File {
             }),
         }
     }
+}
 
-    /// Reads one byte more than is allowed, so that "too long" can be told.
-    async fn read(&self) -> std::io::Result<Vec<u8>> {
-        let file = tokio::fs::File::open(&self.path).await?;
-        let mut bytes = Vec::new();
-        let limit = READ_MAX as u64 + 1;
-        file.take(limit).read_to_end(&mut bytes).await?;
-        Ok(bytes)
-    }
+/// Reads one byte more than is allowed, so that "too long" can be told. A pipe that
+/// nobody writes to is read as empty and does not hang.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    #[expect(
+        clippy::cast_possible_wrap,
+        reason = "the type differs between systems"
+    )]
+    let nonblocking = OFlags::NONBLOCK.bits() as i32;
+    let file = options.read(true).custom_flags(nonblocking).open(path)?;
+    let mut bytes = Vec::new();
+    file.take(READ_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl Source for File {
@@ -135,6 +156,18 @@ mod tests {
         let long = vec![b'1'; READ_MAX + 1];
         assert!(read(&long, "").await.unwrap_err().contains("longer than"));
         assert!(read(b"NaN", "").await.unwrap_err().contains("finite"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn pipe_that_nobody_writes_to_does_not_hang() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
+        let source: File = path.display().to_string().parse().unwrap();
+        let error = crate::telemetry::chain(&source.value().await.unwrap_err());
+        assert!(error.contains("expected a number, read \"\""), "{error}");
     }
 
     #[test]

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use rustix::fs::statvfs;
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 
 use super::HostError;
+use crate::source::one_at_a_time::OneAtATime;
 
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -29,7 +28,8 @@ impl Disk {
     pub(super) async fn percent(&self) -> Result<f64, HostError> {
         let path = || self.path.clone();
         let asked = path();
-        match self.asked.run(move || percent(&asked)).await? {
+        let percent = self.asked.run(move || percent(&asked)).await;
+        match percent.map_err(|source| HostError::Thread { source })? {
             Ok(Some(percent)) => Ok(percent),
             Ok(None) => Err(HostError::NoBlocks { path: path() }),
             Err(source) => Err(HostError::Disk {
@@ -49,40 +49,8 @@ fn percent(path: &Path) -> rustix::io::Result<Option<f64>> {
     Ok((usable > 0).then(|| 100.0 * used as f64 / usable as f64))
 }
 
-/// Runs something that may hang for good (a network file system whose server is
-/// gone) on a thread, and never on a second one while the first still hangs.
-#[derive(Debug)]
-struct OneAtATime<T> {
-    running: Mutex<Option<JoinHandle<T>>>,
-}
-
-impl<T> Default for OneAtATime<T> {
-    fn default() -> Self {
-        Self {
-            running: Mutex::new(None),
-        }
-    }
-}
-
-impl<T: Send + 'static> OneAtATime<T> {
-    /// The fresh result, or, where an earlier run still hangs, that one's once it is there.
-    async fn run(&self, f: impl FnOnce() -> T + Send + 'static) -> Result<T, HostError> {
-        let mut running = self.running.lock().await;
-        let hung = running.take().filter(|handle| !handle.is_finished());
-        // If this future is dropped here, the handle stays for the next run.
-        let handle = running.insert(hung.unwrap_or_else(|| tokio::task::spawn_blocking(f)));
-        let result = handle.await;
-        *running = None;
-        result.map_err(|source| HostError::Thread { source })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
-    use futures_util::FutureExt;
-
     use super::*;
 
     #[tokio::test]
@@ -113,22 +81,5 @@ mod tests {
             let error = Disk::new("/proc".into()).percent().await.unwrap_err();
             assert!(error.to_string().contains("pseudo"), "{error}");
         }
-    }
-
-    #[tokio::test]
-    async fn hanging_run_is_waited_for_again_and_not_started_twice() {
-        let once = OneAtATime::default();
-        let (release, hang) = mpsc::channel();
-        // Polled once, then dropped, as at the timeout.
-        assert!(
-            once.run(move || hang.recv().unwrap())
-                .now_or_never()
-                .is_none()
-        );
-        let mut second = Box::pin(once.run(|| unreachable!("the first still runs")));
-        assert!((&mut second).now_or_never().is_none());
-        release.send(1).unwrap();
-        assert_eq!(second.await.unwrap(), 1);
-        assert_eq!(once.run(|| 2).await.unwrap(), 2);
     }
 }
