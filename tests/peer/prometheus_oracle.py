@@ -280,7 +280,8 @@ def blocks(path):
             # The specification shows parts; an end mark makes them whole.
             yield block if block.endswith("# EOF\n") else block + "# EOF\n", OPEN
         else:
-            yield block, TEXT
+            # The text format's own example has a sample that lacks its number.
+            yield re.sub(r'^(\{"[^{}]*\})$', r"\1 1", block, flags=re.M), TEXT
 
 
 def main():
