@@ -86,6 +86,12 @@ fn counter_is_named_as_its_family_in_one_format_and_with_a_suffix_in_the_other()
 }
 
 #[test]
+fn exemplar_may_hold_what_elsewhere_ends_a_line() {
+    let line = "a_total 1 # {t=\"\\\"} # {\"} 2 3\n";
+    assert_eq!(open(line), ["a_total 1 (Unknown )"]);
+}
+
+#[test]
 fn type_holds_for_samples_that_do_not_follow_it_at_once() {
     let page = "# TYPE a counter\n# TYPE b gauge\na 1\nb 2\na{x=\"y\"} 3\n";
     assert_eq!(
