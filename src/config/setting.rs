@@ -111,3 +111,22 @@ pub const FOREIGN: &[Setting] = &[
         help: "certificates to trust in the place of the built-in ones",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readme_has_every_setting_with_its_default() {
+        let readme = include_str!("../../README.md");
+        for Setting { name, default, .. } in ALL {
+            let default = if default.is_empty() {
+                String::new()
+            } else {
+                format!("`{default}` ")
+            };
+            let row = format!("| `{name}` | {default}|");
+            assert!(readme.contains(&row), "{row}");
+        }
+    }
+}
