@@ -34,7 +34,7 @@ pub(super) trait Disk: Send {
 
 /// A file that is read and written by position.
 pub(super) trait DiskFile: Send {
-    /// Fills `buffer` from `at` on; fewer bytes mean the end of the file.
+    /// Reads some bytes from `at` on, none only at the end of the file.
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
 
     /// Writes all bytes. After an error some may be written.
@@ -104,16 +104,7 @@ impl Disk for Folder {
 
 impl DiskFile for File {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match FileExt::read_at(self, &mut buffer[filled..], at + filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(filled)
+        FileExt::read_at(self, buffer, at)
     }
 
     fn write_at(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {

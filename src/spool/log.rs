@@ -12,7 +12,7 @@ use crate::outbox::{Held, Id};
 const DEAD_MAX: usize = 1000;
 
 /// How much is encoded before it is written, which bounds the memory that it takes.
-const CHUNK: usize = 64 * 1024;
+pub(super) const CHUNK: usize = 64 * 1024;
 
 /// A file that ends with an end mark, and what it holds.
 pub(super) struct Log {
@@ -32,7 +32,9 @@ pub(super) struct Change<'a> {
     /// Runs of neighbours in the file that are held no more.
     removed: Vec<RangeInclusive<Id>>,
     kept: Vec<Id>,
-    added: Vec<&'a Held>,
+    added: &'a [&'a Held],
+    /// How many more records are dead.
+    dead: usize,
 }
 
 impl Log {
@@ -70,19 +72,22 @@ impl Log {
     }
 
     /// What to do for the file to hold `held`, which is in ascending order of id.
-    pub(super) fn change_to<'a>(&self, held: &[&'a Held]) -> Change<'a> {
+    pub(super) fn change_to<'a>(&self, held: &'a [&'a Held]) -> Change<'a> {
+        // An outbox never gives out a lower id than before, so what the file lacks is
+        // newer than all it has.
+        let newest = self.ids.last();
+        let known = newest.map_or(0, |newest| held.partition_point(|held| held.id <= *newest));
+        let (known, added) = held.split_at(known);
         let mut change = Change {
             removed: Vec::new(),
-            kept: Vec::with_capacity(self.ids.len()),
-            added: Vec::new(),
+            kept: Vec::with_capacity(known.len()),
+            added,
+            dead: 0,
         };
-        let mut held = held.iter().copied().peekable();
+        let mut known = known.iter().peekable();
         let mut last_is_removed = false;
         for &id in &self.ids {
-            change
-                .added
-                .extend(std::iter::from_fn(|| held.next_if(|held| held.id < id)));
-            let is_kept = held.next_if(|held| held.id == id).is_some();
+            let is_kept = known.next_if(|held| held.id == id).is_some();
             if is_kept {
                 change.kept.push(id);
             } else if let Some(run) = change.removed.last_mut().filter(|_| last_is_removed) {
@@ -92,28 +97,27 @@ impl Log {
             }
             last_is_removed = !is_kept;
         }
-        change.added.extend(held);
+        change.dead = self.ids.len() - change.kept.len() + change.removed.len();
         change
     }
 
     /// Whether most of the file would be dead after a change.
     pub(super) fn is_wasted_by(&self, change: &Change<'_>) -> bool {
         let live = change.kept.len() + change.added.len();
-        let removed = self.ids.len() - change.kept.len();
-        let dead = self.dead + removed + change.removed.len();
-        !change.kept.is_empty() && dead > live + DEAD_MAX
+        !change.kept.is_empty() && self.dead + change.dead > live + DEAD_MAX
     }
 
     /// Brings the change to the file. What is added is on disk then; what is removed
     /// is only written, since a loss of power can at worst bring it back.
     pub(super) fn apply(&mut self, change: Change<'_>) -> io::Result<()> {
+        let added = change.added;
         if !change.removed.is_empty() {
-            self.remove(change.removed, change.kept)?;
+            self.remove(change)?;
         }
-        if change.added.is_empty() {
+        if added.is_empty() {
             return Ok(());
         }
-        self.append(|log| log.write(&change.added))?;
+        self.append(|log| log.write(added))?;
         let synced = self.file.sync();
         // Once a flush has failed nobody knows what of the file is on disk
         // (fsync(2), "EIO").
@@ -121,21 +125,19 @@ impl Log {
         synced
     }
 
-    fn remove(&mut self, removed: Vec<RangeInclusive<Id>>, kept: Vec<Id>) -> io::Result<()> {
-        if kept.is_empty() {
+    fn remove(&mut self, change: Change<'_>) -> io::Result<()> {
+        if change.kept.is_empty() {
             return self.clear();
         }
-        let dead = self.ids.len() - kept.len() + removed.len();
-        let live = kept.len();
         self.append(|log| {
             let mut bytes = Vec::new();
-            for ids in &removed {
+            for ids in &change.removed {
                 record::put_removed(&mut bytes, ids);
             }
-            log.write_end(bytes, log.end, live)
+            log.write_end(bytes, log.end, change.kept.len())
         })?;
-        self.dead += dead;
-        self.ids = kept;
+        self.dead += change.dead;
+        self.ids = change.kept;
         Ok(())
     }
 
@@ -152,10 +154,8 @@ impl Log {
 
     /// Writes records behind the last, or else puts the end mark back before them.
     fn append(&mut self, write: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
-        let end = self.end;
         let written = write(self);
         if written.is_err() {
-            self.end = end;
             self.sound = self.put_end().is_ok();
         }
         written
@@ -176,7 +176,6 @@ impl Log {
         }
         self.write_end(bytes, at, live)?;
         self.ids.extend(added.iter().map(|held| held.id));
-        self.ids.sort_unstable();
         Ok(())
     }
 

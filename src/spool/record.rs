@@ -149,7 +149,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<(Record, usize)> {
 pub(super) fn next_marker(bytes: &[u8]) -> usize {
     let behind = bytes.iter().skip(1);
     let marker = behind.take_while(|byte| **byte != MARKER[0]);
-    (1 + marker.count()).min(bytes.len())
+    1 + marker.count()
 }
 
 /// What is left to read of a record. The CRC held, so a body that does not read

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Damage;
@@ -88,9 +89,9 @@ pub(super) fn scan(file: &dyn DiskFile) -> io::Result<Scan> {
 /// The part of a file from a place that moves on, at least one record's length of it.
 struct Window<'a> {
     file: &'a dyn DiskFile,
-    buffer: Vec<u8>,
-    /// Where in the buffer the rest begins.
-    start: usize,
+    buffer: Box<[u8]>,
+    /// Where in the buffer the bytes are that are still to be looked at.
+    filled: Range<usize>,
     /// How much of the file was read.
     read: u64,
     at_end: bool,
@@ -100,8 +101,8 @@ impl<'a> Window<'a> {
     fn new(file: &'a dyn DiskFile) -> Self {
         Self {
             file,
-            buffer: Vec::new(),
-            start: 0,
+            buffer: vec![0; WINDOW].into(),
+            filled: 0..0,
             read: 0,
             at_end: false,
         }
@@ -109,26 +110,30 @@ impl<'a> Window<'a> {
 
     /// The next bytes; fewer than a record may have mean that the file ends there.
     fn bytes(&mut self) -> io::Result<&[u8]> {
-        if self.buffer.len() - self.start < RECORD_MAX && !self.at_end {
-            self.buffer.drain(..self.start);
-            self.start = 0;
-            let kept = self.buffer.len();
-            self.buffer.resize(WINDOW, 0);
-            let count = self.file.read_at(&mut self.buffer[kept..], self.read)?;
-            self.buffer.truncate(kept + count);
-            self.read += count as u64;
-            self.at_end = self.buffer.len() < WINDOW;
+        while self.filled.len() < RECORD_MAX && !self.at_end {
+            self.buffer.copy_within(self.filled.clone(), 0);
+            self.filled = 0..self.filled.len();
+            let free = &mut self.buffer[self.filled.end..];
+            match self.file.read_at(free, self.read) {
+                Ok(count) => {
+                    self.filled.end += count;
+                    self.read += count as u64;
+                    self.at_end = count == 0;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
-        Ok(&self.buffer[self.start..])
+        Ok(&self.buffer[self.filled.clone()])
     }
 
     fn advance(&mut self, count: usize) {
-        self.start += count;
+        self.filled.start += count;
     }
 
     /// The place in the file.
     fn at(&self) -> u64 {
-        self.read - (self.buffer.len() - self.start) as u64
+        self.read - self.filled.len() as u64
     }
 }
 

@@ -65,6 +65,13 @@ fn accept(outbox: &mut Outbox, namespace: &Namespace) {
     outbox.accept(&batch);
 }
 
+/// How many files were ever begun.
+fn created(disk: &Memory) -> usize {
+    let steps = disk.steps();
+    let created = steps.iter().filter(|step| matches!(step, Step::Create));
+    created.count()
+}
+
 fn assert_synced(spool: &mut Spool, outbox: &Outbox, disk: &Memory) {
     assert!(spool.sync(outbox).is_none());
     assert_eq!(on_disk(disk), held(outbox));
@@ -146,6 +153,64 @@ fn delivered_points_leave_an_empty_file_and_wait_for_no_flush() {
 }
 
 #[test]
+fn steady_delivery_never_writes_a_new_file() {
+    let disk = Memory::default();
+    let mut opened = open(&disk);
+    for minute in 0..600 {
+        opened.outbox.push(tick(&metrics(), minute));
+        opened.spool.sync(&opened.outbox);
+        for metric in &metrics()[..2] {
+            accept(&mut opened.outbox, &metric.namespace);
+            opened.spool.sync(&opened.outbox);
+        }
+        assert_eq!(disk.content().len(), EMPTY);
+    }
+    assert_eq!(created(&disk), 1);
+}
+
+#[test]
+fn long_backlog_that_leaves_at_once_empties_the_file() {
+    let disk = Memory::default();
+    let mut opened = open(&disk);
+    let many = vec![metric("A", ""); 2000];
+    opened.outbox.push(tick(&many, 0));
+    opened.spool.sync(&opened.outbox);
+    for _ in 0..2 {
+        accept(&mut opened.outbox, &many[0].namespace);
+    }
+    assert_synced(&mut opened.spool, &opened.outbox, &disk);
+    assert_eq!((disk.content().len(), created(&disk)), (EMPTY, 1));
+}
+
+#[test]
+fn emptied_file_in_a_folder_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut opened = Spool::open(dir.path(), 10).unwrap();
+    let length = || {
+        let file = std::fs::metadata(dir.path().join(disk::FILE)).unwrap();
+        file.len() as usize
+    };
+    opened.outbox.push(tick(&[metric("A", "")], 0));
+    opened.spool.sync(&opened.outbox);
+    assert!(length() > EMPTY);
+    accept(&mut opened.outbox, &metric("A", "").namespace);
+    opened.spool.sync(&opened.outbox);
+    assert_eq!(length(), EMPTY);
+}
+
+#[test]
+fn many_points_are_written_in_pieces() {
+    let disk = Memory::default();
+    let mut opened = open(&disk);
+    opened.outbox.push(tick(&vec![metric("A", ""); 5000], 0));
+    assert_synced(&mut opened.spool, &opened.outbox, &disk);
+    for step in disk.steps() {
+        let fits = |bytes: &[u8]| bytes.len() < log::CHUNK + 100;
+        assert!(!matches!(step, Step::Write(_, bytes, _) if !fits(&bytes)));
+    }
+}
+
+#[test]
 fn unchanged_outbox_writes_nothing() {
     let disk = Memory::default();
     let mut opened = open(&disk);
@@ -179,11 +244,12 @@ fn file_stays_bounded_while_the_outbox_overflows() {
         opened.outbox.push(tick(&[metric("A", "")], minute));
         assert!(opened.spool.sync(&opened.outbox).is_none());
         largest = largest.max(disk.content().len());
+        if minute % 200 == 199 {
+            opened = Spool::open_on(Box::new(disk.clone()), "spool".into(), 500).unwrap();
+        }
     }
     assert_eq!(on_disk(&disk), held(&opened.outbox));
-    let created = disk.steps();
-    let created = created.iter().filter(|step| matches!(step, Step::Create));
-    assert_eq!(created.count(), 4, "one at first, then one in 750 ticks");
+    assert_eq!(created(&disk), 4, "one at first, then one in 750 ticks");
     let point = 65;
     assert!(largest < (500 + 500 + 1000) * point, "{largest}");
 }
@@ -223,6 +289,7 @@ fn folder_that_takes_no_file_is_refused() {
 #[test]
 fn half_a_new_file_of_a_killed_process_is_removed() {
     let dir = tempfile::tempdir().unwrap();
+    Spool::open(dir.path(), 1).unwrap();
     std::fs::write(dir.path().join("outbox.spool.new"), "half").unwrap();
     let _opened = Spool::open(dir.path(), 1).unwrap();
     let mut names: Vec<_> = std::fs::read_dir(dir.path())

@@ -17,6 +17,7 @@ struct State {
     /// Most bytes of all files that have a name.
     room: Option<usize>,
     failing: Vec<&'static str>,
+    reads: usize,
 }
 
 /// What was done to the disk.
@@ -78,10 +79,15 @@ impl Memory {
             Step::Truncate(..) => "truncate",
             Step::Sync => "sync",
         };
-        if state.failing.contains(&name) {
-            return Err(io::Error::other(name));
+        match state.failing.contains(&name) {
+            // The folder cannot be flushed once the file has its new name.
+            true if name == "publish" => {
+                state.take(step)?;
+                Err(io::Error::other(name))
+            }
+            true => Err(io::Error::other(name)),
+            false => state.take(step),
         }
-        state.take(step)
     }
 }
 
@@ -145,9 +151,14 @@ impl Disk for Memory {
 
 impl DiskFile for MemoryFile {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        let state = self.0.state();
+        let mut state = self.0.state();
+        state.reads += 1;
+        if state.reads.is_multiple_of(2) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         let rest = state.files[self.1].get(at as usize..).unwrap_or(&[]);
-        let count = rest.len().min(buffer.len());
+        // As little at a time as a slow file system may give.
+        let count = rest.len().min(buffer.len()).min(1000);
         buffer[..count].copy_from_slice(&rest[..count]);
         Ok(count)
     }

@@ -201,6 +201,27 @@ fn bodies_of_random_bytes_under_a_right_crc_never_panic() {
 }
 
 #[test]
+fn content_that_no_spool_writes_is_damage_whatever_its_crc() {
+    let with_body = |body: &[u8]| {
+        let mut record = vec![0xF7, 0x9D, 0, 0, 0, 0, body.len() as u8, 0];
+        record.extend(body);
+        let crc = crc32fast::hash(&record[6..]);
+        record[2..6].copy_from_slice(&crc.to_le_bytes());
+        record::read(&record).is_some()
+    };
+    let ids = |first: u64, last: u64| {
+        let numbers = [first.to_le_bytes(), last.to_le_bytes()];
+        [&[2], &numbers.concat()[..]].concat()
+    };
+    assert!(with_body(&ids(3, 3)));
+    assert!(!with_body(&ids(4, 3)), "a run that ends first");
+    assert!(!with_body(&ids(4, u64::MAX)), "no ids left");
+    assert!(!with_body(&[&ids(3, 3)[..], &[0]].concat()));
+    assert!(!with_body(&[4]), "an unknown kind");
+    assert!(!with_body(&[]));
+}
+
+#[test]
 fn what_follows_the_end_mark_does_not_count_and_is_cut_off() {
     let (file, all) = sample();
     let mut end = Vec::new();

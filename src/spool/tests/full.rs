@@ -80,6 +80,77 @@ fn full_disk_at_start_is_told_by_the_first_write() {
 }
 
 #[test]
+fn emptying_that_fails_is_made_up_for() {
+    for step in ["write", "truncate"] {
+        let (disk, mut spool, mut outbox) = with_room(usize::MAX / 2);
+        for namespace in [&metrics()[0].namespace, &metrics()[1].namespace] {
+            accept(&mut outbox, namespace);
+        }
+        disk.set_failing(&[step]);
+        assert!(matches!(spool.sync(&outbox), Some(Event::Degraded(_))));
+        disk.set_failing(&[]);
+        assert!(matches!(spool.sync(&outbox), Some(Event::Healed)));
+        assert_eq!(disk.content().len(), EMPTY);
+    }
+}
+
+#[test]
+fn half_a_write_that_cannot_be_undone_is_left_behind() {
+    let (disk, mut spool, mut outbox) = with_room(30);
+    let before = disk.content().len();
+    disk.set_failing(&["truncate"]);
+    outbox.push(tick(&metrics()[..1], 1));
+    assert!(spool.sync(&outbox).is_some());
+    assert!(disk.content().len() > before);
+    disk.set_failing(&[]);
+    disk.set_room(None);
+    accept(&mut outbox, &metrics()[0].namespace);
+    assert!(matches!(spool.sync(&outbox), Some(Event::Healed)));
+    assert_eq!(disk.content().len(), before);
+}
+
+#[test]
+fn old_file_is_not_written_once_a_new_one_may_have_its_name() {
+    let disk = Memory::default();
+    let mut opened = Spool::open_on(Box::new(disk.clone()), "spool".into(), 10).unwrap();
+    disk.set_failing(&["publish"]);
+    for minute in 0.. {
+        opened.outbox.push(tick(&metrics(), minute));
+        if opened.spool.sync(&opened.outbox).is_some() {
+            break;
+        }
+    }
+    disk.set_failing(&[]);
+    opened.outbox.push(tick(&metrics(), 0));
+    let event = opened.spool.sync(&opened.outbox);
+    assert!(matches!(event, Some(Event::Healed)));
+    assert_eq!(on_disk(&disk), held(&opened.outbox));
+}
+
+#[test]
+fn new_file_that_does_not_fit_takes_no_room() {
+    let (disk, mut spool, mut outbox) = with_room(usize::MAX / 2);
+    disk.set_failing(&["sync"]);
+    outbox.push(tick(&metrics(), 1));
+    assert!(spool.sync(&outbox).is_some());
+    assert!(spool.sync(&outbox).is_none());
+    let unpublished = disk.fork();
+    unpublished.take(Step::Publish).unwrap();
+    assert_eq!(unpublished.content().len(), 0);
+}
+
+#[test]
+fn used_up_quota_is_a_full_disk() {
+    for (kind, expected) in [
+        (io::ErrorKind::StorageFull, true),
+        (io::ErrorKind::QuotaExceeded, true),
+        (io::ErrorKind::PermissionDenied, false),
+    ] {
+        assert_eq!(is_full(&kind.into()), expected);
+    }
+}
+
+#[test]
 fn disk_that_fails_at_start_is_refused() {
     for step in ["create", "write", "sync", "publish"] {
         let disk = Memory::default();
