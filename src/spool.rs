@@ -3,7 +3,7 @@
 //!
 //! The format is our own because the crates that would fit either are a whole
 //! database, or read a damaged file not at all. It is an append-only file of points
-//! and removals, each with its own CRC-32; `doc/spool-format.md` has the bytes.
+//! and removals, each with its own CRC-32; ARCHITECTURE.md has the bytes.
 //!
 //! There is nothing to tell a spool but "the outbox is like this now":
 //! [`Spool::sync`] compares what the file holds with what the outbox holds, and

@@ -110,14 +110,19 @@ pub struct Inputs {
 impl Config {
     /// Reads everything and finds every problem in one pass. `None` if there is any.
     pub fn read(inputs: &Inputs) -> (Option<Self>, Findings) {
-        let mut reader = Reader {
-            environment: &inputs.environment,
-            findings: Findings::default(),
-        };
+        let mut reader = Reader::new(&inputs.environment);
         let config = reader.config(inputs);
         reader.unknown_variables();
         let findings = reader.findings;
         (config.filter(|_| findings.problems.is_empty()), findings)
+    }
+}
+
+impl LogConfig {
+    /// How to log the problems of a configuration that is not sound as a whole.
+    #[must_use]
+    pub fn read(environment: &Environment) -> Self {
+        Reader::new(environment).log().unwrap_or_default()
     }
 }
 
@@ -127,7 +132,14 @@ struct Reader<'a> {
     findings: Findings,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(environment: &'a Environment) -> Self {
+        Self {
+            environment,
+            findings: Findings::default(),
+        }
+    }
+
     /// Reads every setting before it gives up, so that all problems come to light.
     fn config(&mut self, inputs: &Inputs) -> Option<Config> {
         let region = self.region(inputs.profile_region.as_deref());

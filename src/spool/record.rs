@@ -1,4 +1,4 @@
-//! The bytes of a spool file; `doc/spool-format.md` has them in full.
+//! The bytes of a spool file; ARCHITECTURE.md has them in full.
 //!
 //! ```text
 //! file     = header record* end-mark
