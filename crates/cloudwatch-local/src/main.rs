@@ -23,8 +23,8 @@ cloudwatch-local [--listen HOST:PORT] [--credentials KEY:SECRET]...
   --listen       where to listen (else CLOUDWATCH_LOCAL_LISTEN, else 127.0.0.1:4580)
   --credentials  an access key that is known, with its secret (else test:test)
 
-Point a publisher at it with AWS_ENDPOINT_URL_CLOUDWATCH. See what it received with GET / (or
-/series, /refused).
+Point a publisher at it with AWS_ENDPOINT_URL_CLOUDWATCH. Open it in a browser to see what it
+received; /series, /refused and /summary tell the same as JSON.
 ";
 
 fn main() -> ExitCode {
@@ -78,7 +78,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut endpoint = builder.listen(addr).start().await?;
-    writeln!(io::stdout(), "listening on {}", endpoint.url())?;
+    let url = endpoint.url();
+    writeln!(io::stdout(), "listening on {url}\nopen {url}/ to look")?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -1,31 +1,88 @@
-//! What a browser or a script sees of the endpoint: JSON over plain GET.
+//! What a browser or a script sees of the endpoint: a page with charts, and JSON, over
+//! plain GET.
 
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use http_body_util::Full;
-use hyper::{Response, StatusCode};
+use hyper::{Response, StatusCode, Uri};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::state::{Inner, State};
+use crate::store::{RefusedRequest, Series};
 
-/// `/`: a summary; `/series`: the points by metric; `/refused`: what was refused and why.
-pub(crate) fn show(path: &str, state: &State) -> Response<Full<Bytes>> {
+/// One file, with its style and its script, that asks `/updates` every second.
+const PAGE: &str = include_str!("page.html");
+/// More than a chart has room for; what the page asks for unless it says how many.
+const POINTS_DEFAULT: usize = 300;
+/// As many as fit on a page.
+const REFUSED_SHOWN: usize = 50;
+const ROUTES: [&str; 5] = ["/", "/series", "/refused", "/summary", "/updates"];
+
+/// Nothing runs and nothing is fetched but what is in the page itself, so that a metric's
+/// name can do no harm even if the page were careless with it.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let [script, style] = ["script", "style"].map(|element| {
+        let content = content_of(element).expect("the page has both elements");
+        STANDARD.encode(Sha256::digest(content))
+    });
+    format!(
+        "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; \
+         connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    )
+});
+
+/// `/`: the page; `/series`: the points by metric; `/refused`: what was refused and why;
+/// `/summary`: how much of each; `/updates?after=N&points=N`: what is new to one who has
+/// seen the first `after` points, the latest `points` of each metric.
+pub(crate) fn show(uri: &Uri, state: &State) -> Response<Full<Bytes>> {
     let inner = state.lock();
-    let (status, value) = match path {
-        "/" => (StatusCode::OK, summary(&inner)),
+    let (status, value) = match uri.path() {
+        "/" => return respond(StatusCode::OK, "text/html; charset=utf-8", PAGE.into()),
         "/series" => (StatusCode::OK, series(&inner)),
-        "/refused" => (StatusCode::OK, refused(&inner)),
+        "/refused" => (
+            StatusCode::OK,
+            inner.store.refused.iter().map(refused).collect(),
+        ),
+        "/summary" => (StatusCode::OK, summary(&inner)),
+        "/updates" => match Asked::read(uri.query().unwrap_or_default()) {
+            Ok(asked) => {
+                drop(inner);
+                // It comes every second, so it is not spread over lines.
+                let updates = updates(asked, state).to_string();
+                return respond(StatusCode::OK, "application/json", updates.into());
+            }
+            Err(error) => (StatusCode::BAD_REQUEST, json!({ "error": error })),
+        },
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": "no such page", "pages": ["/", "/series", "/refused"]}),
+            json!({"error": "no such page", "pages": ROUTES}),
         ),
     };
+    respond(status, "application/json", format!("{value:#}\n").into())
+}
+
+fn respond(status: StatusCode, content_type: &str, body: Bytes) -> Response<Full<Bytes>> {
     Response::builder()
         .status(status)
-        .header("content-type", "application/json")
+        .header("content-type", content_type)
         .header("cache-control", "no-store")
-        .body(Full::new(format!("{value:#}\n").into()))
+        .header("content-security-policy", POLICY.as_str())
+        .header("x-content-type-options", "nosniff")
+        .header("referrer-policy", "no-referrer")
+        .body(Full::new(body))
         .expect("constant headers are good")
+}
+
+fn content_of(element: &str) -> Option<&'static str> {
+    let (_, rest) = PAGE.split_once(&format!("<{element}>"))?;
+    let (content, _) = rest.split_once(&format!("</{element}>"))?;
+    Some(content)
 }
 
 fn summary(inner: &Inner) -> Value {
@@ -35,45 +92,133 @@ fn summary(inner: &Inner) -> Value {
         "points": inner.store.points_accepted,
         "series": inner.store.series().count(),
         "connections": inner.store.connections,
-        "pages": ["/series", "/refused"],
+        "pages": ROUTES,
     })
 }
 
 fn series(inner: &Inner) -> Value {
-    inner
-        .store
-        .series()
-        .map(|series| {
-            let dimensions: serde_json::Map<_, _> = series
-                .dimensions
-                .iter()
-                .map(|(name, value)| (name.clone(), value.as_str().into()))
-                .collect();
-            json!({
-                "namespace": *series.namespace,
-                "name": series.name,
-                "dimensions": dimensions,
-                "unit": series.unit,
-                "points": series.points,
-            })
-        })
-        .collect()
+    let described = inner.store.series().map(|series| {
+        let mut value = describe(series);
+        value["points"] = json!(series.points);
+        value
+    });
+    described.collect()
 }
 
-fn refused(inner: &Inner) -> Value {
-    inner
-        .store
-        .refused
+fn describe(series: &Series) -> Value {
+    let dimensions: serde_json::Map<_, _> = series
+        .dimensions
         .iter()
-        .map(|refused| {
-            let at = DateTime::<Utc>::from(refused.at);
-            json!({
-                "at": at.to_rfc3339_opts(SecondsFormat::Millis, true),
-                "status": refused.refusal.status,
-                "code": refused.refusal.code,
-                "message": refused.refusal.message,
-                "points": refused.points,
-            })
+        .map(|(name, value)| (name.clone(), value.as_str().into()))
+        .collect();
+    json!({
+        "namespace": *series.namespace,
+        "name": series.name,
+        "dimensions": dimensions,
+        "unit": series.unit,
+    })
+}
+
+fn refused(refused: &RefusedRequest) -> Value {
+    json!({
+        "at": rfc3339(refused.at.into()),
+        "status": refused.refusal.status,
+        "code": refused.refusal.code,
+        "message": refused.refusal.message,
+        "points": refused.points,
+    })
+}
+
+/// What somebody who has seen some of it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    /// How many points had been accepted by then.
+    after: usize,
+    /// The most points of a metric.
+    points: usize,
+}
+
+impl Asked {
+    fn read(query: &str) -> Result<Self, String> {
+        let mut asked = Self {
+            after: 0,
+            points: POINTS_DEFAULT,
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let number = match name {
+                "after" => &mut asked.after,
+                "points" => &mut asked.points,
+                _ => return Err(format!("{name:?} is neither after nor points")),
+            };
+            *number = value
+                .parse()
+                .map_err(|_| format!("{name} must be a whole number, not {value:?}"))?;
+        }
+        Ok(asked)
+    }
+}
+
+fn updates(asked: Asked, state: &State) -> Value {
+    let now = state.now();
+    let inner = state.lock();
+    let series: Value = inner
+        .store
+        .series_after(asked.after)
+        .map(|(series, new)| {
+            let mut value = describe(series);
+            let mut points: Vec<_> = new.rev().take(asked.points).collect();
+            points.reverse();
+            value["new_points"] = json!(points);
+            value["point_count"] = json!(series.points.len());
+            value
         })
-        .collect()
+        .collect();
+    let latest = inner.store.refused.iter().rev().take(REFUSED_SHOWN);
+    json!({
+        "started": rfc3339(state.started.into()),
+        "now": now.timestamp_millis(),
+        "accepted": inner.store.points_accepted,
+        "requests": inner.store.attempts_seen(),
+        "series": series,
+        "refused": latest.map(refused).collect::<Value>(),
+    })
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn query_may_leave_everything_open() {
+        let defaults = Asked {
+            after: 0,
+            points: POINTS_DEFAULT,
+        };
+        assert_eq!(Asked::read(""), Ok(defaults));
+        let asked = Asked {
+            after: 7,
+            points: 2,
+        };
+        assert_eq!(Asked::read("points=2&after=7"), Ok(asked));
+    }
+
+    #[test]
+    fn query_that_is_not_understood_is_named() {
+        for query in ["after=-1", "after", "points=all", "since=3"] {
+            let error = Asked::read(query).unwrap_err();
+            assert!(error.contains(query.split('=').next().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn page_needs_nothing_from_elsewhere() {
+        for loader in ["src=", "@import", "url(", "import(", "https:", "innerHTML"] {
+            assert!(!PAGE.contains(loader), "{loader}");
+        }
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn answer(
     instead: Instead,
 ) -> Result<Answer, Cut> {
     if request.method() == Method::GET {
-        return Ok(page::show(request.uri().path(), &state));
+        return Ok(page::show(request.uri(), &state));
     }
     let arrival = Arrival {
         now: state.now(),

@@ -16,6 +16,8 @@ pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 
 pub(crate) struct State {
     clock: Clock,
+    /// Tells this endpoint from one that was there before it.
+    pub(crate) started: SystemTime,
     inner: Mutex<Inner>,
     changed: watch::Sender<()>,
 }
@@ -40,6 +42,7 @@ pub(crate) struct ClockOffset {
 impl State {
     pub(crate) fn new(clock: Clock, keep: Keep, keyring: Keyring, regions: Vec<String>) -> Self {
         Self {
+            started: clock(),
             clock,
             inner: Mutex::new(Inner {
                 store: Store::new(keep),

@@ -163,6 +163,14 @@ impl Keep {
 
 type SeriesKey = (Arc<str>, String, Vec<(String, String)>);
 
+/// The points of one metric, and the place of each among all accepted points, counted
+/// from 1.
+#[derive(Debug)]
+struct Track {
+    series: Series,
+    numbers: VecDeque<usize>,
+}
+
 /// All that is known of past requests.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -174,7 +182,7 @@ pub(crate) struct Store {
     pub(crate) refused: VecDeque<RefusedRequest>,
     /// All that were refused, kept or not.
     pub(crate) refused_seen: usize,
-    series: BTreeMap<SeriesKey, Series>,
+    series: BTreeMap<SeriesKey, Track>,
     pub(crate) points_accepted: usize,
     pub(crate) connections: usize,
 }
@@ -220,8 +228,8 @@ impl Store {
     }
 
     pub(crate) fn accept(&mut self, request: ReceivedRequest) {
-        self.points_accepted += request.points.len();
         for point in &request.points {
+            self.points_accepted += 1;
             self.add_to_series(point);
         }
         self.requests.push_back(Arc::new(request));
@@ -239,24 +247,43 @@ impl Store {
     }
 
     pub(crate) fn series(&self) -> impl Iterator<Item = &Series> {
-        self.series.values()
+        self.series.values().map(|track| &track.series)
+    }
+
+    /// The metrics with points that were accepted after the first `accepted` of all points,
+    /// and those points in the order they came in.
+    pub(crate) fn series_after(
+        &self,
+        accepted: usize,
+    ) -> impl Iterator<Item = (&Series, impl DoubleEndedIterator<Item = &(i64, f64)>)> {
+        self.series.values().filter_map(move |track| {
+            let known = track.numbers.partition_point(|number| *number <= accepted);
+            let points = &track.series.points;
+            (known < points.len()).then(|| (&track.series, points.range(known..)))
+        })
     }
 
     fn add_to_series(&mut self, point: &ReceivedPoint) {
         let mut dimensions = point.dimensions.clone();
         dimensions.sort_unstable();
         let key = (point.namespace.clone(), point.name.clone(), dimensions);
-        let series = self.series.entry(key).or_insert_with_key(|key| Series {
-            namespace: key.0.clone(),
-            name: key.1.clone(),
-            dimensions: key.2.clone(),
-            unit: String::new(),
-            points: VecDeque::new(),
+        let track = self.series.entry(key).or_insert_with_key(|key| Track {
+            series: Series {
+                namespace: key.0.clone(),
+                name: key.1.clone(),
+                dimensions: key.2.clone(),
+                unit: String::new(),
+                points: VecDeque::new(),
+            },
+            numbers: VecDeque::new(),
         });
+        let series = &mut track.series;
         series.unit.clone_from(&point.unit);
         series.points.push_back((point.unix(), point.value()));
+        track.numbers.push_back(self.points_accepted);
         if series.points.len() > self.keep.points_per_series {
             series.points.pop_front();
+            track.numbers.pop_front();
         }
     }
 }

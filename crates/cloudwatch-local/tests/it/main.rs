@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
+mod pages;
 mod requests;
 mod support;

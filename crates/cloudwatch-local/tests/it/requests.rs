@@ -7,8 +7,6 @@ use aws_sdk_cloudwatch::config::Credentials;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use cloudwatch_local::{CloudWatchLocal, Credentials as LocalCredentials};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::support::{client, client_as, datum, endpoint, error, now, send};
 
@@ -190,32 +188,4 @@ async fn series_are_told_apart_by_dimensions_in_any_order_and_kept_to_the_bound(
     );
     endpoint.requests_at_least(4).await;
     assert_eq!(endpoint.connections(), 1);
-}
-
-/// What a plain GET shows.
-async fn page(endpoint: &CloudWatchLocal, path: &str) -> String {
-    let mut stream = TcpStream::connect(endpoint.addr()).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
-    text
-}
-
-#[tokio::test]
-async fn pages_show_what_came_in_and_what_was_refused() {
-    let endpoint = endpoint().await;
-    let client = client(&endpoint);
-    send(&client, vec![datum("Depth", 42.5)]).await.unwrap();
-    send(&client, vec![datum("Depth", f64::NAN)])
-        .await
-        .unwrap_err();
-    assert!(page(&endpoint, "/").await.contains(r#""points": 1,"#));
-    let series = page(&endpoint, "/series").await;
-    assert!(series.contains(r#""name": "Depth""#), "{series}");
-    assert!(series.contains("42.5"), "{series}");
-    let refused = page(&endpoint, "/refused").await;
-    assert!(refused.contains("The value NaN"), "{refused}");
-    assert!(page(&endpoint, "/x").await.starts_with("HTTP/1.1 404"));
-    assert_eq!(endpoint.attempts().len(), 2, "looking is no attempt");
 }
