@@ -12,6 +12,7 @@ use crate::shutdown::Requests;
 use crate::telemetry::{self, chain};
 
 mod arguments;
+mod check;
 mod load;
 mod publish;
 
@@ -68,6 +69,16 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 async fn dispatch(arguments: &Arguments, environment: Environment) -> u8 {
+    let (out, err) = (&mut io::stdout(), &mut io::stderr());
+    match arguments.command {
+        Command::Run | Command::Once => publish(arguments, environment).await,
+        Command::Check => check::check(environment, arguments.json, out, err).await,
+        Command::Healthcheck => FAILURE,
+    }
+}
+
+/// Commands that log what they do.
+async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     // PID 1 gets only the signals that it asks for, so this comes before anything that
     // may take a while.
     let requests = Requests::catch();
@@ -89,9 +100,7 @@ async fn dispatch(arguments: &Arguments, environment: Environment) -> u8 {
         }
     };
     match arguments.command {
-        Command::Run => publish::run(config, arguments.dry_run, requests).await,
         Command::Once => publish::once(config, arguments.dry_run, requests).await,
-        Command::Check => SUCCESS,
-        Command::Healthcheck => FAILURE,
+        _ => publish::run(config, arguments.dry_run, requests).await,
     }
 }

@@ -22,8 +22,10 @@ use crate::publish::{Failure, FailureKind, Sink};
 
 mod connect;
 mod credentials;
+mod origin;
 
 pub use credentials::profile_region;
+pub use origin::{Origin, ProfileKind, origin};
 
 /// A client of CloudWatch that makes one attempt a call.
 pub struct CloudWatch {

@@ -13,6 +13,7 @@ use crate::config::setting::{self, Setting};
 pub(super) struct Arguments {
     pub(super) command: Command,
     pub(super) dry_run: bool,
+    pub(super) json: bool,
 }
 
 /// The commands.
@@ -44,6 +45,7 @@ impl Arguments {
                 _ => Command::Run,
             },
             dry_run: is_set("dry-run") || matches.get_flag("dry-run"),
+            json: is_set("json"),
         })
     }
 }
@@ -74,7 +76,13 @@ pub fn command() -> clap::Command {
         )
         .subcommand(
             clap::Command::new("check")
-                .about("Check the configuration without the network; exit 0 or 78"),
+                .about("Check the configuration without the network; exit 0 or 78")
+                .arg(
+                    Arg::new("json")
+                        .long("json")
+                        .action(ArgAction::SetTrue)
+                        .help("Print the result as one JSON document"),
+                ),
         )
         .subcommand(
             clap::Command::new("healthcheck")
@@ -128,7 +136,11 @@ mod tests {
 
     #[test]
     fn run_is_the_default_and_takes_dry_run_on_both_sides() {
-        let expected = |command, dry_run| Arguments { command, dry_run };
+        let expected = |command, dry_run| Arguments {
+            command,
+            dry_run,
+            json: false,
+        };
         for (words, arguments) in [
             (&[][..], expected(Command::Run, false)),
             (&["run"], expected(Command::Run, false)),
@@ -140,6 +152,8 @@ mod tests {
         ] {
             assert_eq!(parse(words).unwrap(), arguments, "{words:?}");
         }
+        assert!(parse(&["check", "--json"]).unwrap().json);
+        assert!(parse(&["run", "--json"]).is_err());
         assert!(parse(&["rnu"]).is_err());
         assert!(parse(&["--drry"]).is_err());
     }

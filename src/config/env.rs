@@ -61,11 +61,11 @@ impl Environment {
         }
     }
 
-    fn either_case(&self, name: &str) -> String {
-        let value = self
-            .variable(name)
-            .or_else(|| self.variable(&name.to_ascii_lowercase()));
-        value.unwrap_or_default().to_owned()
+    /// The value of a variable in upper case or, as some HTTP clients take it, in lower.
+    #[must_use]
+    pub fn either_case(&self, name: &str) -> Option<&str> {
+        self.variable(name)
+            .or_else(|| self.variable(&name.to_ascii_lowercase()))
     }
 }
 
@@ -304,11 +304,17 @@ impl<'a> Reader<'a> {
             }
             None => None,
         };
+        let proxy = |name| {
+            self.environment
+                .either_case(name)
+                .unwrap_or_default()
+                .into()
+        };
         HttpConfig {
-            http_proxy: self.environment.either_case("HTTP_PROXY"),
-            https_proxy: self.environment.either_case("HTTPS_PROXY"),
-            all_proxy: self.environment.either_case("ALL_PROXY"),
-            no_proxy: self.environment.either_case("NO_PROXY"),
+            http_proxy: proxy("HTTP_PROXY"),
+            https_proxy: proxy("HTTPS_PROXY"),
+            all_proxy: proxy("ALL_PROXY"),
+            no_proxy: proxy("NO_PROXY"),
             ca_bundle,
         }
     }

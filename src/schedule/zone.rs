@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 use crate::text::{excerpt, nearest};
@@ -25,6 +25,12 @@ pub enum ZoneError {
 }
 
 impl Zone {
+    /// The moment as people in the zone write it.
+    #[must_use]
+    pub fn civil(self, at: DateTime<Utc>) -> DateTime<FixedOffset> {
+        at.with_timezone(&self.0.offset_from_utc_datetime(&at.naive_utc()).fix())
+    }
+
     /// What clocks in the zone show at `at`.
     pub(super) fn local(self, at: DateTime<Utc>) -> NaiveDateTime {
         at.naive_utc() + self.offset(at)

@@ -1,1 +1,5 @@
 //! Tests of the whole program through its public interface.
+
+#![allow(clippy::unwrap_used)]
+
+mod check;

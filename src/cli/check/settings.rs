@@ -1,0 +1,85 @@
+//! The variables that are set to something else than their default, fit to be shown.
+
+use crate::config::Environment;
+use crate::config::setting::{ALL, FOREIGN};
+use crate::text::redact;
+
+/// What is shown in the place of a value that may hold a secret.
+const HIDDEN: &str = "set";
+
+/// The variables of others that hold no secret. All else is hidden, so that one that is
+/// added later cannot slip out.
+const SHOWN: &[&str] = &[
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CLOUDWATCH",
+    "AWS_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+];
+
+/// Name and value of each, in the order of `--help`.
+pub(super) fn given(environment: &Environment) -> Vec<(String, String)> {
+    let own = ALL.iter().filter_map(|setting| {
+        let value = environment.get(*setting)?;
+        (value != setting.default).then(|| (setting.name.to_owned(), redact(value)))
+    });
+    let names = FOREIGN.iter().flat_map(|setting| setting.name.split(", "));
+    let foreign = names.filter_map(|name| {
+        let value = if name.ends_with("_PROXY") {
+            environment.either_case(name)
+        } else {
+            environment.variable(name)
+        }?;
+        let shown = SHOWN.contains(&name);
+        let value = if shown { redact(value) } else { HIDDEN.into() };
+        Some((name.to_owned(), value))
+    });
+    own.chain(foreign).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_shown_and_secrets_are_not() {
+        let environment = [
+            ("METRIC_VALUE", "http://me:secret@host/x"),
+            ("METRIC_UNIT", "Count"),
+            ("SCHEDULE", "*/5 * * * *"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL", "http://me:secret@host"),
+            ("https_proxy", "http://me:secret@proxy"),
+            ("PATH", "/bin"),
+        ];
+        let environment = environment.map(|(n, v)| (n.into(), v.into()));
+        let given = given(&environment.into_iter().collect());
+        let given: Vec<_> = given.iter().map(|(n, v)| (&n[..], &v[..])).collect();
+        assert_eq!(
+            given,
+            [
+                ("METRIC_VALUE", "http://***@host/x"),
+                ("SCHEDULE", "*/5 * * * *"),
+                ("AWS_SECRET_ACCESS_KEY", "set"),
+                ("AWS_ENDPOINT_URL", "http://***@host"),
+                ("HTTPS_PROXY", "set"),
+            ]
+        );
+    }
+
+    #[test]
+    fn every_variable_that_is_shown_is_known() {
+        let known: Vec<_> = FOREIGN.iter().flat_map(|s| s.name.split(", ")).collect();
+        for name in SHOWN {
+            assert!(known.contains(name), "{name}");
+        }
+    }
+}
