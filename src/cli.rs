@@ -13,6 +13,7 @@ use crate::telemetry::{self, chain};
 
 mod arguments;
 mod check;
+mod health;
 mod load;
 mod publish;
 
@@ -73,7 +74,7 @@ async fn dispatch(arguments: &Arguments, environment: Environment) -> u8 {
     match arguments.command {
         Command::Run | Command::Once => publish(arguments, environment).await,
         Command::Check => check::check(environment, arguments.json, out, err).await,
-        Command::Healthcheck => FAILURE,
+        Command::Healthcheck => health::healthcheck(&environment, out, err).await,
     }
 }
 

@@ -12,12 +12,14 @@ use crate::source::{HttpConfig, Options, Source};
 
 pub mod crontab;
 pub mod env;
+mod health_addr;
 mod problem;
 pub mod setting;
 mod value;
 
 pub use crontab::CrontabFile;
 pub use env::{Environment, Inputs};
+pub use health_addr::HealthAddr;
 pub use problem::{Findings, Place, Problem};
 pub use value::Region;
 
@@ -101,17 +103,6 @@ impl Entry {
             && self.source_text == other.source_text
             && self.options == other.options
     }
-}
-
-/// Where the health of the process is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HealthAddr {
-    /// On a private local socket that needs neither port nor file system.
-    Auto,
-    /// Over HTTP, on this host and port.
-    Http(String),
-    /// Nowhere.
-    Off,
 }
 
 /// What is logged, and how.

@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::clock::{Beats, Clock};
 use crate::config::{Config, Entry};
+use crate::health::Status;
 use crate::publish::{Failure, FailureKind, Retry, Sink};
 use crate::schedule::{Missed, moments};
 use crate::source::Resources;
@@ -40,6 +41,8 @@ pub struct Controls<F> {
     pub shutdown: F,
     /// New entries, which take effect at the next tick.
     pub reload: mpsc::Receiver<Vec<Entry>>,
+    /// Where the run tells how it is.
+    pub status: Arc<Status>,
 }
 
 /// Why the run ended in disorder.
@@ -66,21 +69,24 @@ pub async fn run<S: Sink, C: Clock>(
     let Controls {
         shutdown,
         mut reload,
+        status,
     } = controls;
     tokio::pin!(shutdown);
     let started = Instant::now();
+    status.started(clock.now());
     tokio::select! {
         ready = wait_until_ready(&sink, config.retry) => ready?,
         () = &mut shutdown => return Ok(Summary::default()),
     }
     let clock = Arc::new(clock);
     let grace = config.shutdown_grace;
-    let mut lanes =
-        Lanes::open(sink, clock.clone(), &config).map_err(|source| RunError::Spool { source })?;
+    let mut lanes = Lanes::open(sink, clock.clone(), &config, status.clone())
+        .map_err(|source| RunError::Spool { source })?;
     let resources = Arc::new(Resources::new(config.http.clone()));
     let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
     let mut beat_rate = sampler.beat();
     let mut beats = start_beats(&*clock, beat_rate).await?;
+    status.expect(beat_rate, sampler.schedules());
     let mut last = whole_second(clock.now());
     if config.publish_on_start {
         sampler.start(last, Which::All);
@@ -97,8 +103,12 @@ pub async fn run<S: Sink, C: Clock>(
                 for moment in passed.fresh {
                     sampler.start(moment, Which::Due);
                 }
+                status.beat();
             }
-            Some(points) = sampler.finished() => lanes.push(points),
+            Some(points) = sampler.finished() => {
+                lanes.push(points);
+                status.unsampled(sampler.unsampled());
+            }
             Some(entries) = reload.recv() => {
                 sampler.replace(entries);
                 if sampler.beat() != beat_rate {
@@ -106,9 +116,11 @@ pub async fn run<S: Sink, C: Clock>(
                     beats.stop().await;
                     beats = start_beats(&*clock, beat_rate).await?;
                 }
+                status.expect(beat_rate, sampler.schedules());
             }
         }
     }
+    status.stopping();
     beats.stop().await;
     let unsampled = sampler.unsampled();
     drop(sampler);
@@ -139,8 +151,10 @@ pub async fn once<S: Sink, C: Clock>(
     }
     let clock = Arc::new(clock);
     let grace = config.shutdown_grace;
-    let mut lanes =
-        Lanes::open(sink, clock.clone(), &config).map_err(|source| RunError::Spool { source })?;
+    // Nobody asks for the health of a run that ends by itself.
+    let status = Arc::new(Status::new(config.health_failures));
+    let mut lanes = Lanes::open(sink, clock.clone(), &config, status)
+        .map_err(|source| RunError::Spool { source })?;
     let resources = Arc::new(Resources::new(config.http.clone()));
     let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
     sampler.start(whole_second(clock.now()), Which::All);

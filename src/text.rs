@@ -38,6 +38,22 @@ pub fn redact(text: &str) -> String {
     shown
 }
 
+/// Text from outside on one line, without what a terminal would obey.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character == '\t' {
+            line.push(' ');
+        } else if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
 /// The known name that is closest to `given`, letter case aside; of equals, the first.
 #[must_use]
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -67,6 +83,11 @@ mod tests {
             "up:http://***@h/a@b https://h/ //***@y"
         );
         assert_eq!(excerpt("http://me:secret@host"), "http://***@host");
+    }
+
+    #[test]
+    fn line_holds_no_control_characters() {
+        assert_eq!(one_line("a\tb\n\x1b[0mé"), "a b\\n\\u{1b}[0mé");
     }
 
     #[test]

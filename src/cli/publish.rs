@@ -1,13 +1,17 @@
 //! `run` and `once`: the publisher in service.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
+use super::health;
 use super::load::{log_problems, reload};
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::cloudwatch::CloudWatch;
 use crate::config::{Config, Entry};
 use crate::dry_run::DryRun;
+use crate::health::Status;
 use crate::publish::Sink;
 use crate::run::{self, Controls, RunError, Summary};
 use crate::shutdown::{Request, Requests};
@@ -21,11 +25,16 @@ const CREDENTIALS_HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
 /// Publishes on the schedule until a signal.
 pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8 {
     announce(&config, dry_run);
+    let status = Arc::new(Status::new(config.health_failures));
+    // It listens until the run is over.
+    let Ok(_server) = health::serve(&config.health, &status).await else {
+        return FAILURE;
+    };
     if dry_run {
-        return run_into(config, DryRun, requests).await;
+        return run_into(config, DryRun, requests, status).await;
     }
     match connect(&config).await {
-        Some(sink) => run_into(config, sink, requests).await,
+        Some(sink) => run_into(config, sink, requests, status).await,
         None => BAD_CONFIGURATION,
     }
 }
@@ -52,7 +61,12 @@ async fn connect(config: &Config) -> Option<CloudWatch> {
     }
 }
 
-async fn run_into(config: Config, sink: impl Sink, mut requests: Requests) -> u8 {
+async fn run_into(
+    config: Config,
+    sink: impl Sink,
+    mut requests: Requests,
+    status: Arc<Status>,
+) -> u8 {
     let (stop, stopped) = oneshot::channel();
     let (entries, reloaded) = mpsc::channel(1);
     let for_reload = config.clone();
@@ -61,6 +75,7 @@ async fn run_into(config: Config, sink: impl Sink, mut requests: Requests) -> u8
             let _ = stopped.await;
         },
         reload: reloaded,
+        status,
     };
     let signals = async {
         let mut stop = Some(stop);

@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
         let shutdown_grace = self.duration(setting::SHUTDOWN_GRACE, Duration::ZERO, HOUR);
         let buffer_limit = self.count(setting::BUFFER_LIMIT, 1, BUFFER_LIMIT_MAX);
         let spool_dir = self.environment.get(setting::SPOOL_DIR).map(PathBuf::from);
-        let health = self.parse(setting::HEALTH_ADDR, health_addr);
+        let health = self.parse(setting::HEALTH_ADDR, HealthAddr::parse);
         let health_failures = self.count(setting::HEALTH_FAILURES, 1, u64::from(u32::MAX));
         let http = self.http(inputs);
         let log = self.log();
@@ -373,30 +373,6 @@ impl<'a> Reader<'a> {
             Err(error) => {
                 self.findings.problem(setting, error);
                 None
-            }
-        }
-    }
-}
-
-fn health_addr(text: &str) -> Result<HealthAddr, ValueError> {
-    let refused = || ValueError::Address {
-        given: excerpt(text),
-    };
-    match text {
-        "auto" => Ok(HealthAddr::Auto),
-        "off" => Ok(HealthAddr::Off),
-        _ => {
-            let (host, port) = text.rsplit_once(':').ok_or_else(refused)?;
-            port.parse::<u16>().map_err(|_| refused())?;
-            let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-            let is_ipv6 = host
-                .strip_prefix('[')
-                .and_then(|host| host.strip_suffix(']'))
-                .is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
-            if is_ipv6 || (!host.is_empty() && host.chars().all(is_name)) {
-                Ok(HealthAddr::Http(text.to_owned()))
-            } else {
-                Err(refused())
             }
         }
     }

@@ -130,6 +130,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             let now = self.shared.clock.now();
             let next = self.shared.store().next_batch(&self.namespace, now);
             let Some((batch, is_tick)) = next else {
+                self.shared.tell_held();
                 self.account_for(&mut account);
                 self.recovered();
                 return true;
@@ -138,6 +139,8 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                 self.account_for(&mut account);
             }
             let delivered = self.deliver(batch, is_tick, retry).await;
+            self.shared.tell_held();
+            self.tell(&delivered, is_tick);
             account.requests += delivered.attempts;
             if is_tick || self.outage.is_none() {
                 account.points += delivered.accepted;
@@ -200,6 +203,25 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         }
     }
 
+    /// Tells the status how a tick went once all of it was tried. What is tried again
+    /// between ticks may end a row of failures, but is no further one.
+    fn tell(&self, delivered: &Delivered, is_tick: bool) {
+        let status = &self.shared.status;
+        match &delivered.ending {
+            Ending::Failed(failure) if is_tick => {
+                status.failed(&self.namespace, &chain(failure));
+            }
+            Ending::Done if self.shared.store().has_tick(&self.namespace) => {}
+            Ending::Done if delivered.accepted > 0 => {
+                status.succeeded(&self.namespace, self.shared.clock.now());
+            }
+            Ending::Done if is_tick => {
+                status.failed(&self.namespace, "all of its points were refused");
+            }
+            _ => {}
+        }
+    }
+
     /// Waits before a retry; `false` if the delivery shall make room. A backlog makes
     /// room for a newer tick, which alarms read.
     async fn wait(&mut self, delay: Duration, is_tick: bool) -> bool {
@@ -228,6 +250,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         let Some(outage) = self.outage.take() else {
             return;
         };
+        self.shared.status.recovered(&self.namespace);
         let lost = self.shared.store().losses_of(&self.namespace).total() - outage.lost_before;
         let seconds = (self.shared.clock.now() - outage.since).num_seconds();
         info!(

@@ -14,6 +14,7 @@ use super::lane::Lane;
 use super::store::Store;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::health::Status;
 use crate::metric::{Namespace, Point};
 use crate::publish::{Retry, Sink};
 use crate::spool::SpoolError;
@@ -37,6 +38,7 @@ pub(super) struct Shared<S, C> {
     pub(super) retry: Retry,
     pub(super) jitter: Duration,
     pub(super) phase: watch::Receiver<Phase>,
+    pub(super) status: Arc<Status>,
     store: Mutex<Store>,
 }
 
@@ -44,6 +46,12 @@ impl<S, C> Shared<S, C> {
     /// The lock is held for moments only, never across an await.
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the status to what the store holds.
+    pub(super) fn tell_held(&self) {
+        let store = self.store();
+        self.status.holds(store.held(), store.losses());
     }
 }
 
@@ -57,7 +65,12 @@ pub(super) struct Lanes<S, C> {
 
 impl<S: Sink, C: Clock> Lanes<S, C> {
     /// Opens the store; what an earlier process left in it goes out at once.
-    pub(super) fn open(sink: S, clock: Arc<C>, config: &Config) -> Result<Self, SpoolError> {
+    pub(super) fn open(
+        sink: S,
+        clock: Arc<C>,
+        config: &Config,
+        status: Arc<Status>,
+    ) -> Result<Self, SpoolError> {
         let store = Store::open(config.buffer_limit, config.spool_dir.as_deref())?;
         let restored = store.namespaces();
         let (phase, phases) = watch::channel(Phase::Running);
@@ -68,12 +81,14 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
                 retry: config.retry,
                 jitter: config.jitter,
                 phase: phases,
+                status,
                 store: Mutex::new(store),
             }),
             phase,
             wake: BTreeMap::new(),
             tasks: JoinSet::new(),
         };
+        lanes.shared.tell_held();
         for namespace in restored {
             lanes.wake(namespace);
         }
@@ -86,6 +101,7 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
             return;
         }
         self.shared.store().push(points);
+        self.shared.tell_held();
         let namespaces = self.shared.store().namespaces();
         for namespace in namespaces {
             if self.shared.store().has_tick(&namespace) {

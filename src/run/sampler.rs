@@ -15,7 +15,7 @@ use tracing::{debug, error};
 use super::{millis, rfc3339};
 use crate::config::{Entry, beat};
 use crate::metric::{Metric, MetricError, MetricName, Point};
-use crate::schedule::Beat;
+use crate::schedule::{Beat, Schedule};
 use crate::source::{Reading, Resources, SampleError, Tick};
 use crate::telemetry::chain;
 
@@ -75,6 +75,12 @@ impl Sampler {
     /// How often the schedules must be looked at.
     pub(super) fn beat(&self) -> Beat {
         beat(self.slots.iter().map(|slot| &slot.entry))
+    }
+
+    /// The schedules, each once.
+    pub(super) fn schedules(&self) -> HashSet<Schedule> {
+        let schedules = self.slots.iter().map(|slot| &slot.entry.schedule);
+        schedules.cloned().collect()
     }
 
     /// Begins to sample the tick of a moment.

@@ -92,6 +92,10 @@ impl Store {
         self.outbox.losses_of(namespace)
     }
 
+    pub(super) fn losses(&self) -> Losses {
+        self.outbox.losses()
+    }
+
     pub(super) fn namespaces(&self) -> Vec<Namespace> {
         self.outbox.namespaces().cloned().collect()
     }

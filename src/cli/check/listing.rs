@@ -2,24 +2,23 @@
 //! there is to tell would wrap, and what holds for all of them at the end, where it
 //! still stands on the screen after thirty metrics.
 
-use std::fmt;
 use std::io::{self, Write};
 
 use chrono::SecondsFormat;
 
 use super::overview::Overview;
 use crate::config::{Entry, Findings, Place};
-use crate::text::redact;
+use crate::text::{one_line, redact};
 
 /// Prints what is wrong, one `SETTING: problem` a line.
 pub(super) fn problems(err: &mut impl Write, findings: &Findings) -> io::Result<()> {
     for warning in &findings.warnings {
-        writeln!(err, "warning: {}", Line(&warning.to_string()))?;
+        writeln!(err, "warning: {}", one_line(&warning.to_string()))?;
     }
     for problem in &findings.problems {
-        writeln!(err, "{}", Line(&problem.to_string()))?;
+        writeln!(err, "{}", one_line(&problem.to_string()))?;
         if let Place::Line { text, .. } = &problem.place {
-            writeln!(err, "    {}", Line(text))?;
+            writeln!(err, "    {}", one_line(text))?;
         }
     }
     Ok(())
@@ -37,7 +36,7 @@ pub(super) fn listing(out: &mut impl Write, overview: &Overview<'_>) -> io::Resu
         let names = overview.settings.iter().map(|(name, _)| name.len());
         let width = names.max().unwrap_or_default();
         for (name, value) in overview.settings {
-            writeln!(out, "    {name:width$}  {}", Line(value))?;
+            writeln!(out, "    {name:width$}  {}", one_line(value))?;
         }
         writeln!(out)?;
     }
@@ -45,10 +44,14 @@ pub(super) fn listing(out: &mut impl Write, overview: &Overview<'_>) -> io::Resu
     writeln!(
         out,
         "Credentials  {}",
-        Line(&overview.credentials.to_string())
+        one_line(&overview.credentials.to_string())
     )?;
     if let Some(path) = &config.crontab {
-        writeln!(out, "Crontab      {}", Line(&path.display().to_string()))?;
+        writeln!(
+            out,
+            "Crontab      {}",
+            one_line(&path.display().to_string())
+        )?;
     }
     let metrics = match config.entries.len() {
         1 => "1 metric".to_owned(),
@@ -67,7 +70,11 @@ fn block(out: &mut impl Write, overview: &Overview<'_>, entry: &Entry) -> io::Re
     if !metric.dimensions.is_empty() {
         writeln!(out, "    dimensions  {}", metric.dimensions)?;
     }
-    writeln!(out, "    value       {}", Line(&redact(&entry.source_text)))?;
+    writeln!(
+        out,
+        "    value       {}",
+        one_line(&redact(&entry.source_text))
+    )?;
     let resolution = metric.resolution.seconds();
     let unit = metric.unit.as_str();
     writeln!(out, "    unit        {unit}, resolution {resolution} s")?;
@@ -80,25 +87,6 @@ fn block(out: &mut impl Write, overview: &Overview<'_>, entry: &Entry) -> io::Re
     });
     let firings: Vec<_> = firings.collect();
     writeln!(out, "    next        {}", firings.join("  "))
-}
-
-/// Text from outside on one line, without what a terminal would obey.
-struct Line<'a>(&'a str);
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
-        for character in self.0.chars() {
-            if character == '\t' {
-                f.write_char(' ')?;
-            } else if character.is_control() {
-                write!(f, "{}", character.escape_default())?;
-            } else {
-                f.write_char(character)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,54 @@
+//! `HEALTH_ADDR`: where the health of the process is told.
+
+use std::net::Ipv6Addr;
+
+use super::setting::HEALTH_ADDR;
+use super::value::ValueError;
+use super::{Environment, Place, Problem};
+use crate::text::excerpt;
+
+/// Where the health of the process is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HealthAddr {
+    /// On a private local socket that needs neither port nor file system.
+    Auto,
+    /// Over HTTP, on this host and port.
+    Http(String),
+    /// Nowhere.
+    Off,
+}
+
+impl HealthAddr {
+    /// Reads this one setting: who only asks for the health needs no other.
+    pub fn read(environment: &Environment) -> Result<Self, Problem> {
+        let text = environment.get(HEALTH_ADDR).unwrap_or(HEALTH_ADDR.default);
+        Self::parse(text).map_err(|error| Problem {
+            place: Place::Setting(HEALTH_ADDR.name.to_owned()),
+            message: error.to_string(),
+        })
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, ValueError> {
+        let refused = || ValueError::Address {
+            given: excerpt(text),
+        };
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            _ => {
+                let (host, port) = text.rsplit_once(':').ok_or_else(refused)?;
+                port.parse::<u16>().map_err(|_| refused())?;
+                let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+                let is_ipv6 = host
+                    .strip_prefix('[')
+                    .and_then(|host| host.strip_suffix(']'))
+                    .is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
+                if is_ipv6 || (!host.is_empty() && host.chars().all(is_name)) {
+                    Ok(Self::Http(text.to_owned()))
+                } else {
+                    Err(refused())
+                }
+            }
+        }
+    }
+}

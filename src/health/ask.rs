@@ -1,0 +1,79 @@
+//! The question of `healthcheck`.
+
+use std::io;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::place::Place;
+use crate::text::excerpt;
+
+/// Longest answer that is read; the publisher's own takes half a kilobyte.
+const ANSWER_MAX: u64 = 64 * 1024;
+
+const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/// Why health cannot be claimed.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum AskError {
+    #[error("no publisher answers at {place}{}", if_local(.place))]
+    Connect { place: Place, source: io::Error },
+    #[error("the publisher at {place} broke off its answer")]
+    Exchange { place: Place, source: io::Error },
+    #[error("what answers at {place} is no publisher: {answer:?}")]
+    Stranger { place: Place, answer: String },
+    #[error("unhealthy: {reason}")]
+    Unhealthy { reason: String },
+}
+
+/// Who asks from outside would look for the publisher in vain.
+fn if_local(place: &Place) -> &'static str {
+    match place {
+        Place::Local(_) => ", the local socket of this container (by its mount namespace)",
+        Place::Http(_) => "",
+    }
+}
+
+/// Asks the publisher at a place; the answer is what there is to say of a healthy one.
+pub async fn ask(place: &Place) -> Result<String, AskError> {
+    let broken = |source| AskError::Exchange {
+        place: place.clone(),
+        source,
+    };
+    let connected = place.connect().await;
+    let mut stream = connected.map_err(|source| AskError::Connect {
+        place: place.clone(),
+        source,
+    })?;
+    stream.write_all(REQUEST).await.map_err(broken)?;
+    let mut answer = Vec::new();
+    let mut limited = stream.take(ANSWER_MAX);
+    limited.read_to_end(&mut answer).await.map_err(broken)?;
+    understand(&String::from_utf8_lossy(&answer)).unwrap_or_else(|| {
+        Err(AskError::Stranger {
+            place: place.clone(),
+            answer: excerpt(&answer.escape_ascii().to_string()),
+        })
+    })
+}
+
+/// `None` if the answer is not a publisher's.
+fn understand(answer: &str) -> Option<Result<String, AskError>> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let code = head.strip_prefix("HTTP/1.1 ")?.get(..3)?;
+    let facts: Value = serde_json::from_str(body).ok()?;
+    let text = |name: &str| facts.get(name).and_then(Value::as_str);
+    match (code, text("status")?) {
+        ("200", status @ ("healthy" | "starting")) => Some(Ok(format!(
+            "{status}: last success {}, {} points held, next tick {}",
+            text("last_success").unwrap_or("not yet"),
+            facts.get("points_held")?,
+            text("next_tick").unwrap_or("none")
+        ))),
+        ("503", "unhealthy") => Some(Err(AskError::Unhealthy {
+            reason: text("reason")?.to_owned(),
+        })),
+        _ => None,
+    }
+}

@@ -1,0 +1,141 @@
+//! Where the health is told and asked for.
+
+use std::fmt;
+use std::io;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::config::HealthAddr;
+
+/// Where the health is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// An abstract socket of Linux, by its name.
+    Local(String),
+    /// A host and port.
+    Http(String),
+}
+
+/// Why there is no place.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum PlaceError {
+    #[error("HEALTH_ADDR=off: nothing to ask, set it to auto or HOST:PORT")]
+    Off,
+    #[error(
+        "HEALTH_ADDR=auto needs the abstract sockets of Linux, set HEALTH_ADDR=127.0.0.1:8080 or another HOST:PORT"
+    )]
+    NotLinux,
+    #[error(
+        "HEALTH_ADDR=auto needs /proc/self/ns/mnt, set HEALTH_ADDR=127.0.0.1:8080 or another HOST:PORT"
+    )]
+    MountNamespace { source: io::Error },
+}
+
+impl Place {
+    /// The place that the setting names, which for `auto` depends on the container.
+    pub fn of(addr: &HealthAddr) -> Result<Self, PlaceError> {
+        match addr {
+            HealthAddr::Off => Err(PlaceError::Off),
+            HealthAddr::Http(addr) => Ok(Self::Http(addr.clone())),
+            HealthAddr::Auto if cfg!(target_os = "linux") => {
+                // A link to `mnt:[4026531841]`, which no other namespace that exists shares.
+                let namespace = std::fs::read_link("/proc/self/ns/mnt")
+                    .map_err(|source| PlaceError::MountNamespace { source })?;
+                Ok(Self::Local(format!("cw-publisher/{}", namespace.display())))
+            }
+            HealthAddr::Auto => Err(PlaceError::NotLinux),
+        }
+    }
+
+    pub(super) async fn listen(&self) -> io::Result<Listener> {
+        Ok(match self {
+            Self::Local(name) => Listener::Local(UnixListener::bind(format!("\0{name}"))?),
+            Self::Http(addr) => Listener::Http(TcpListener::bind(addr).await?),
+        })
+    }
+
+    pub(super) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Self::Local(name) => Box::new(UnixStream::connect(format!("\0{name}")).await?),
+            Self::Http(addr) => Box::new(TcpStream::connect(reachable(addr)).await?),
+        })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // As ss(8) shows abstract names.
+            Self::Local(name) => write!(f, "@{name}"),
+            Self::Http(addr) => f.write_str(addr),
+        }
+    }
+}
+
+/// Who listens on all addresses is reached at the loopback one.
+fn reachable(addr: &str) -> String {
+    match addr.rsplit_once(':') {
+        Some(("0.0.0.0", port)) => format!("127.0.0.1:{port}"),
+        Some(("[::]", port)) => format!("[::1]:{port}"),
+        _ => addr.to_owned(),
+    }
+}
+
+/// What takes connections.
+pub(super) enum Listener {
+    Local(UnixListener),
+    Http(TcpListener),
+}
+
+impl Listener {
+    pub(super) async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Self::Local(listener) => Box::new(listener.accept().await?.0),
+            Self::Http(listener) => Box::new(listener.accept().await?.0),
+        })
+    }
+
+    /// Where it listens, with the port that the system picked for port 0.
+    pub(super) fn place(&self, asked: &Place) -> Place {
+        match self {
+            Self::Local(_) => asked.clone(),
+            Self::Http(listener) => match listener.local_addr() {
+                Ok(addr) => Place::Http(addr.to_string()),
+                Err(_) => asked.clone(),
+            },
+        }
+    }
+}
+
+/// A connection of either kind.
+pub(super) trait Stream:
+    tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin
+{
+}
+
+impl Stream for UnixStream {}
+impl Stream for TcpStream {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_are_asked_at_the_loopback_one() {
+        assert_eq!(reachable("0.0.0.0:80"), "127.0.0.1:80");
+        assert_eq!(reachable("[::]:80"), "[::1]:80");
+        assert_eq!(reachable("localhost:80"), "localhost:80");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn auto_is_a_name_of_this_mount_namespace() {
+        let Place::Local(name) = Place::of(&HealthAddr::Auto).unwrap() else {
+            panic!("not local");
+        };
+        assert!(name.starts_with("cw-publisher/mnt:["), "{name}");
+        // sun_path of unix(7) holds 108 bytes, the first of which is 0 here.
+        assert!(name.len() <= 107, "{name}");
+    }
+}
