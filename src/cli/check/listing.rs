@@ -75,6 +75,9 @@ fn block(out: &mut impl Write, overview: &Overview<'_>, entry: &Entry) -> io::Re
         "    value       {}",
         one_line(&redact(&entry.source_text))
     )?;
+    if let Some(measured) = entry.source.describe() {
+        writeln!(out, "    measures    {}", one_line(&measured))?;
+    }
     let resolution = metric.resolution.seconds();
     let unit = metric.unit.as_str();
     writeln!(out, "    unit        {unit}, resolution {resolution} s")?;
@@ -134,7 +137,8 @@ The configuration is good: 1 metric.
             Some(
                 "CRON_TZ=Europe/Berlin\n\
                  0 9 * * * name=Opening value=1 namespace=\"Shop Floor\" dimensions=A=1,B=2\n\
-                 * * * * * * name=Load value=http://me:secret@host/x unit=Percent resolution=1\n",
+                 * * * * * * name=Load value=http://me:secret@host/x unit=Percent resolution=1\n\
+                 @daily name=Up value=host:uptime\n",
             ),
             &[],
         );
@@ -156,7 +160,10 @@ CustomMetrics / Load  (line 3)
             "{listed}"
         );
         assert!(
-            listed.ends_with("Crontab      /etc/crontab\nThe configuration is good: 2 metrics.\n")
+            listed.ends_with("Crontab      /etc/crontab\nThe configuration is good: 3 metrics.\n")
+        );
+        assert!(
+            listed.contains("    value       host:uptime\n    measures    uptime of the machine\n")
         );
         assert!(listed.lines().all(|line| line.len() <= 100), "{listed}");
     }
