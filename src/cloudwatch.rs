@@ -70,6 +70,8 @@ pub enum ConnectError {
     CaBundle {
         source: Box<dyn Error + Send + Sync>,
     },
+    #[error("the file that AWS_CA_BUNDLE names holds no certificate, give one in PEM form")]
+    NoCertificate,
 }
 
 impl Sink for CloudWatch {

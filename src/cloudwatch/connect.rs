@@ -6,6 +6,9 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::ConnectError;
 
@@ -14,7 +17,7 @@ use super::ConnectError;
 pub(super) fn http_client(ca_bundle: Option<&[u8]>) -> Result<SharedHttpClient, ConnectError> {
     let tls = match ca_bundle {
         Some(pem) => TlsContext::builder()
-            .with_trust_store(TrustStore::empty().with_pem_certificate(pem))
+            .with_trust_store(trust_store(pem)?)
             .build()
             .map_err(|source| ConnectError::CaBundle {
                 source: source.into(),
@@ -35,4 +38,42 @@ pub(super) fn http_client(ca_bundle: Option<&[u8]>) -> Result<SharedHttpClient, 
         connector.build()
     });
     Ok(client)
+}
+
+/// The SDK takes the bundle for sound and panics at the first connection if it is not.
+fn trust_store(pem: &[u8]) -> Result<TrustStore, ConnectError> {
+    let refused = |source| ConnectError::CaBundle { source };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| refused(error.into()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| refused(error.into()))?;
+    }
+    if roots.is_empty() {
+        return Err(ConnectError::NoCertificate);
+    }
+    Ok(TrustStore::empty().with_pem_certificate(pem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CA: &[u8] = include_bytes!("../../tests/fixtures/tls/ca.pem");
+
+    #[test]
+    fn bundle_must_hold_certificates_and_nothing_broken() {
+        assert!(http_client(Some(CA)).is_ok());
+        let broken = b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+        let no_certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for bundle in [&broken[..], no_certificate, &[CA, broken].concat()] {
+            let error = http_client(Some(bundle)).unwrap_err();
+            assert!(matches!(error, ConnectError::CaBundle { .. }), "{error:?}");
+        }
+        for bundle in [&b""[..], b"not PEM"] {
+            let error = http_client(Some(bundle)).unwrap_err();
+            assert!(matches!(error, ConnectError::NoCertificate), "{error:?}");
+        }
+    }
 }
