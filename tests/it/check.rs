@@ -61,3 +61,18 @@ fn bad_configuration_is_refused_with_every_problem() {
     assert_eq!(document["valid"], false);
     assert_eq!(document["problems"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn certificates_that_cannot_be_read_are_refused() {
+    let bundle = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(
+        bundle.path(),
+        "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+    )
+    .unwrap();
+    let path = bundle.path().to_str().unwrap();
+    let output = check(&[], &[("AWS_REGION", "us-east-1"), ("AWS_CA_BUNDLE", path)]);
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{err}");
+    assert!(err.starts_with("AWS_CA_BUNDLE: "), "{err}");
+}
