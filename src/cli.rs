@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
 use tracing::error;
 
-use crate::config::Environment;
+use crate::config::{Environment, LogConfig};
 use crate::shutdown::Requests;
 use crate::telemetry::{self, chain};
 
@@ -83,9 +83,9 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     // PID 1 gets only the signals that it asks for, so this comes before anything that
     // may take a while.
     let requests = Requests::catch();
+    let log = LogConfig::read(&environment);
     let Loaded { config, findings } = load(environment).await;
-    let log = config.as_ref().map(|config| config.log.clone());
-    if let Err(error) = telemetry::init(&log.unwrap_or_default()) {
+    if let Err(error) = telemetry::init(&log) {
         let _ = writeln!(io::stderr(), "cannot set up the log: {error}");
         return FAILURE;
     }

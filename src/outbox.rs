@@ -150,10 +150,13 @@ impl Outbox {
             .is_some_and(|q| q.points.back().is_some_and(|h| h.id >= q.tick_start))
     }
 
-    /// Makes the newest tick of a namespace backlog, after its retries are spent.
-    pub fn postpone(&mut self, namespace: &Namespace) {
+    /// Makes a tick backlog, after its retries are spent. One that came in meanwhile
+    /// stays the newest.
+    pub fn postpone(&mut self, batch: &Batch) {
         let next_id = self.next_id;
-        if let Some(queue) = self.queues.get_mut(namespace) {
+        if let Some(queue) = self.queues.get_mut(batch.namespace())
+            && batch.first_id() >= queue.tick_start
+        {
             queue.tick_start = next_id;
         }
     }

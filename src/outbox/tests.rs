@@ -53,14 +53,27 @@ fn newest_tick_goes_first_then_the_backlog_oldest_first() {
 fn postponed_tick_joins_the_backlog_in_its_place() {
     let metric = metric("A", "");
     let mut outbox = Outbox::new(100);
-    outbox.push(tick(&metric, 1, 1));
-    outbox.postpone(&metric.namespace);
-    assert!(!outbox.has_tick(&metric.namespace));
-    outbox.push(tick(&metric, 2, 1));
-    assert!(outbox.has_tick(&metric.namespace));
-    outbox.postpone(&metric.namespace);
+    for minute in 1..=2 {
+        outbox.push(tick(&metric, minute, 1));
+        assert!(outbox.has_tick(&metric.namespace));
+        let batch = outbox.next_batch(&metric.namespace).unwrap();
+        outbox.postpone(&batch);
+        assert!(!outbox.has_tick(&metric.namespace));
+    }
     let backlog = outbox.next_batch(&metric.namespace).unwrap();
     assert_eq!(minutes(&backlog), [1.0, 2.0]);
+}
+
+#[test]
+fn tick_that_came_while_another_failed_stays_the_newest() {
+    let metric = metric("A", "");
+    let mut outbox = Outbox::new(100);
+    outbox.push(tick(&metric, 1, 1));
+    let failed = outbox.next_batch(&metric.namespace).unwrap();
+    outbox.push(tick(&metric, 2, 1));
+    outbox.postpone(&failed);
+    let next = outbox.next_batch(&metric.namespace).unwrap();
+    assert_eq!(minutes(&next), [2.0]);
 }
 
 #[test]

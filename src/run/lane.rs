@@ -138,7 +138,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             if !is_tick {
                 self.account_for(&mut account);
             }
-            let delivered = self.deliver(batch, is_tick, retry).await;
+            let delivered = self.deliver(batch.clone(), is_tick, retry).await;
             self.shared.tell_held();
             self.tell(&delivered, is_tick);
             account.requests += delivered.attempts;
@@ -151,7 +151,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                 Ending::Done => {}
                 Ending::Failed(failure) => {
                     self.account_for(&mut account);
-                    self.failed(&failure, delivered.attempts);
+                    self.failed(&batch, &failure, delivered.attempts);
                     return false;
                 }
                 Ending::Interrupted if self.phase() == Phase::Running => {}
@@ -262,9 +262,9 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         );
     }
 
-    fn failed(&mut self, failure: &Failure, attempts: u32) {
+    fn failed(&mut self, batch: &Batch, failure: &Failure, attempts: u32) {
         let mut store = self.shared.store();
-        store.postpone(&self.namespace);
+        store.postpone(batch);
         let held = store.held_of(&self.namespace);
         let lost_before = store.losses_of(&self.namespace).total();
         drop(store);

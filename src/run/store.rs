@@ -72,8 +72,8 @@ impl Store {
         self.sync();
     }
 
-    pub(super) fn postpone(&mut self, namespace: &Namespace) {
-        self.outbox.postpone(namespace);
+    pub(super) fn postpone(&mut self, batch: &Batch) {
+        self.outbox.postpone(batch);
     }
 
     pub(super) fn has_tick(&self, namespace: &Namespace) -> bool {
