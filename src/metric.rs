@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::text::excerpt;
+
 mod unit;
 
 pub use unit::Unit;
@@ -225,7 +227,7 @@ impl Dimensions {
         for (i, dimension) in dimensions.iter().enumerate() {
             if dimensions[..i].iter().any(|d| d.name == dimension.name) {
                 return Err(MetricError::DuplicateDimension {
-                    name: dimension.name.to_string(),
+                    name: excerpt(&dimension.name),
                 });
             }
         }
@@ -265,7 +267,7 @@ impl FromStr for Dimensions {
                 let (name, value) =
                     part.split_once('=')
                         .ok_or_else(|| MetricError::NotADimension {
-                            given: part.trim().to_owned(),
+                            given: excerpt(part.trim()),
                         })?;
                 Dimension::new(name.trim(), value.trim())
             })
@@ -313,7 +315,7 @@ impl FromStr for Resolution {
             "60" => Ok(Self::Standard),
             "1" => Ok(Self::High),
             _ => Err(MetricError::UnknownResolution {
-                given: text.to_owned(),
+                given: excerpt(text),
             }),
         }
     }
@@ -376,62 +378,4 @@ fn check_no_leading_colon(what: &'static str, text: &str) -> Result<(), MetricEr
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn namespace_keeps_to_the_services_rules() {
-        for good in ["CustomMetrics", "My App/Web_1.2#x", &"n".repeat(255), "AWS"] {
-            assert_eq!(good.parse::<Namespace>().unwrap().as_str(), good);
-        }
-        for bad in ["", " ", ":a", "AWS/EC2", "a\tb", "é", &"n".repeat(256)] {
-            assert!(bad.parse::<Namespace>().is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn dimensions_are_read_in_order_and_keep_equal_signs_in_values() {
-        let dimensions: Dimensions = "A=1, B = x=y ".parse().unwrap();
-        assert_eq!(dimensions.to_string(), "A=1,B=x=y");
-        assert!("".parse::<Dimensions>().unwrap().is_empty());
-    }
-
-    #[test]
-    fn dimensions_refuse_what_the_service_refuses() {
-        let many = (0..31)
-            .map(|i| format!("D{i}=v"))
-            .collect::<Vec<_>>()
-            .join(",");
-        let long_name = format!("{}=v", "n".repeat(256));
-        let long_value = format!("n={}", "v".repeat(1025));
-        for bad in [
-            "A",
-            "A=",
-            "=1",
-            ":A=1",
-            "A=1,A=2",
-            "A=1,",
-            "A=\u{7f}",
-            &many,
-            &long_name,
-            &long_value,
-        ] {
-            assert!(bad.parse::<Dimensions>().is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn values_keep_to_the_services_range() {
-        let limit = 2f64.powi(360);
-        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, limit, -limit] {
-            assert!(Value::try_from(bad).is_err(), "{bad}");
-        }
-        let largest = f64::from_bits(limit.to_bits() - 1);
-        assert_eq!(Value::try_from(largest).unwrap().get(), largest);
-        assert_eq!(Value::try_from(2f64.powi(-360)).unwrap().get(), 0.0);
-        assert_eq!(
-            Value::try_from(2f64.powi(-359)).unwrap().get(),
-            2f64.powi(-359)
-        );
-    }
-}
+mod tests;
