@@ -68,13 +68,19 @@ impl<W: Write> Write for OneLine<W> {
             Some((b'\n', body)) => (body, "\n"),
             _ => (event, ""),
         };
-        if body.iter().any(u8::is_ascii_control) {
-            let mut line = String::with_capacity(body.len() + 16);
-            for character in String::from_utf8_lossy(body).chars() {
-                if character.is_control() {
-                    line.extend(character.escape_default());
-                } else {
-                    line.push(character);
+        let body = String::from_utf8_lossy(body);
+        if body.contains(breaks_a_line) {
+            let mut line = String::with_capacity(event.len() + 16);
+            for character in body.chars() {
+                match character {
+                    '\n' => line.push_str("\\n"),
+                    '\r' => line.push_str("\\r"),
+                    '\t' => line.push_str("\\t"),
+                    // In the form that JSON knows, too.
+                    _ if breaks_a_line(character) => {
+                        let _ = write!(line, "\\u{:04x}", u32::from(character));
+                    }
+                    _ => line.push(character),
                 }
             }
             line.push_str(end);
@@ -88,6 +94,11 @@ impl<W: Write> Write for OneLine<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
+}
+
+/// Control characters, and what Unicode takes for the end of a line beside them.
+fn breaks_a_line(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -112,8 +123,8 @@ mod tests {
     #[test]
     fn event_stays_one_line() {
         let mut written = Vec::new();
-        let event = b"INFO a\nb\r\x1b[31m\n";
+        let event = "INFO a\nb\r\x1b[31m\u{85}\u{2028}\n".as_bytes();
         assert_eq!(OneLine(&mut written).write(event).unwrap(), event.len());
-        assert_eq!(written, b"INFO a\\nb\\r\\u{1b}[31m\n");
+        assert_eq!(written, b"INFO a\\nb\\r\\u001b[31m\\u0085\\u2028\n");
     }
 }
