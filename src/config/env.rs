@@ -279,7 +279,7 @@ impl<'a> Reader<'a> {
         let max = self.count(setting::RETRY_MAX, 0, RETRY_MAX_LIMIT);
         let base = self.duration(setting::RETRY_BASE, Duration::ZERO, HOUR);
         let cap = self.duration(setting::RETRY_CAP, Duration::ZERO, HOUR);
-        let (max, base, cap) = (max?, base?, cap?);
+        let (base, cap) = (base?, cap?);
         if base > cap {
             self.findings.problem(
                 setting::RETRY_BASE.name,
@@ -288,7 +288,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         Some(Retry {
-            max: u32::try_from(max).unwrap_or(u32::MAX),
+            max: u32::try_from(max?).unwrap_or(u32::MAX),
             base,
             cap,
         })
@@ -408,3 +408,6 @@ fn log_format(text: &str) -> Result<LogFormat, ValueError> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! What holds for every environment.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn read(variables: impl IntoIterator<Item = (String, String)>) -> (Option<Config>, Findings) {
+    let pair = |(name, value): (String, String)| (name.into(), value.into());
+    Config::read(&Inputs {
+        environment: variables.into_iter().map(pair).collect(),
+        crontab: None,
+        profile_region: None,
+        ca_bundle: None,
+    })
+}
+
+#[test]
+fn two_settings_that_do_not_go_together_are_told_beside_a_third() {
+    let variables = [
+        ("AWS_REGION", "us-east-1"),
+        ("RETRY_MAX", "many"),
+        ("RETRY_BASE", "30s"),
+    ];
+    let (_, findings) = read(variables.map(|(name, value)| (name.into(), value.into())));
+    let places = findings.problems.iter().map(|p| p.place.to_string());
+    assert_eq!(places.collect::<Vec<_>>(), ["RETRY_MAX", "RETRY_BASE"]);
+}
+
+fn a_name() -> impl Strategy<Value = String> {
+    let known: Vec<_> = setting::ALL.iter().map(|s| s.name.to_owned()).collect();
+    prop_oneof![4 => prop::sample::select(known), 1 => "METRIC_[A-Z]{0,8}"]
+}
+
+fn a_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "[0-9.]{0,30}(ms|s|m|h| s|d)?",
+        "[a-z0-9:@/*,=#. -]{0,40}",
+        "(error|info|debug)?,?[a-z_:\\[\\]{}=]{0,20}=(info|off)",
+        "[a-z]{2}-[a-z]{4,8}-[0-9]{1,3}",
+    ]
+}
+
+proptest! {
+    // With five variables each, 10,000 values in all.
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_environment_makes_the_reader_panic_and_each_is_taken_or_refused_with_a_reason(
+        variables in prop::collection::vec((a_name(), a_value()), 5),
+    ) {
+        let (config, findings) = read(variables);
+        prop_assert_eq!(config.is_none(), !findings.problems.is_empty());
+        prop_assert!(findings.problems.iter().all(|problem| !problem.message.is_empty()));
+    }
+}
