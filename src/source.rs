@@ -307,6 +307,8 @@ impl Tick {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -337,5 +339,21 @@ mod tests {
         assert_eq!(number(" 4.5\n").unwrap().get(), 4.5);
         let error = number("12 apples\x1b[0m").unwrap_err().to_string();
         assert_eq!(error, r#"expected a number, read "12 apples\u{1b}[0m""#);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn no_text_makes_the_parser_panic(
+            kind in prop::sample::select(vec![
+                "", "random:", "timestamp", "file:", "http://", "https://", "prometheus:http://",
+                "up:", "latency:tcp://", "exec:", "ecs:", "host:",
+            ]),
+            rest in prop_oneof![any::<String>(), "[a-z0-9.:/@#~?%{}\"'=,\\\\ \\[\\]-]{0,60}"],
+        ) {
+            let _ = parse(&format!("{kind}{rest}"), &Options::default());
+            let _ = number(&rest);
+        }
     }
 }
