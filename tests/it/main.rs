@@ -1,7 +1,17 @@
-//! Tests of the whole program through its public interface.
+//! Tests of the whole program: through its library with a fake sink and a fake clock, or
+//! as a process that publishes to a strict local endpoint.
 
 // All of this is test code, helpers included.
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
 mod check;
+mod delivery;
 mod health;
+mod isolation;
+mod outage;
+mod process;
+mod recovery;
+mod sampling;
+mod stopping;
+mod support;

@@ -1,0 +1,275 @@
+//! Wrong settings, crontabs and arguments: each is refused with a word on what would be
+//! right, all in one go, and no secret is shown.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Ended, Setup, text};
+
+mod rows;
+
+use rows::{LINES, SETTINGS};
+
+fn check() -> Setup {
+    Setup::new("http://127.0.0.1:1").arg("check")
+}
+
+/// What was said of each setting and line.
+fn problems(ended: &Ended) -> Vec<(String, String)> {
+    assert_eq!(ended.code(), Some(78), "{ended:#?}");
+    let lines = ended.lines("invalid configuration");
+    assert!(lines.iter().all(|line| text(line, "level") == "ERROR"));
+    let pair = |line| {
+        (
+            text(line, "setting").to_owned(),
+            text(line, "problem").to_owned(),
+        )
+    };
+    lines.iter().map(pair).collect()
+}
+
+#[tokio::test]
+async fn every_wrong_setting_is_refused_by_name_and_with_what_would_be_right() {
+    // One process for the first wrong value of each setting, one for the second, and so on.
+    let mut rounds: Vec<BTreeMap<&str, (&str, &str)>> = Vec::new();
+    for (setting, value, right) in SETTINGS {
+        let free = rounds.iter().position(|round| !round.contains_key(setting));
+        let round = free.unwrap_or_else(|| {
+            rounds.push(BTreeMap::new());
+            rounds.len() - 1
+        });
+        rounds[round].insert(setting, (value, right));
+    }
+    for round in rounds {
+        let setup = round.iter().fold(check(), |setup, (setting, (value, _))| {
+            setup.with(setting, value)
+        });
+        let ended = setup.finish().await;
+        let problems = problems(&ended);
+        for (setting, (value, right)) in &round {
+            let of: Vec<_> = problems
+                .iter()
+                .filter(|(name, _)| name == setting)
+                .collect();
+            let [(_, problem)] = of[..] else {
+                panic!("{setting}={value}: {problems:#?}");
+            };
+            assert!(problem.contains(right), "{setting}={value}: {problem}");
+        }
+        assert_eq!(problems.len(), round.len(), "{problems:#?}");
+    }
+}
+
+#[tokio::test]
+async fn every_wrong_line_is_refused_with_its_place_and_what_would_be_right() {
+    let crontab = tempfile::NamedTempFile::new().unwrap();
+    let lines: String = LINES.iter().map(|(line, ..)| format!("{line}\n")).collect();
+    std::fs::write(crontab.path(), lines).unwrap();
+    let path = crontab.path().display().to_string();
+    let ended = check().with("CRONTAB", &path).finish().await;
+    let problems = problems(&ended);
+    for (number, (line, column, right)) in (1..).zip(LINES) {
+        let before = format!("{path}:{number}:");
+        let of: Vec<_> = problems
+            .iter()
+            .filter(|(place, _)| place.starts_with(&before))
+            .collect();
+        let place = format!("{path}:{number}:{column}");
+        let found = of
+            .iter()
+            .any(|(at, problem)| *at == place && problem.contains(right));
+        assert!(found, "{line}: expected {right:?} at {place}, got {of:#?}");
+    }
+    let shown = ended.lines("invalid configuration");
+    assert!(
+        shown
+            .iter()
+            .all(|line| LINES.iter().any(|(l, ..)| text(line, "line") == *l))
+    );
+}
+
+#[tokio::test]
+async fn settings_and_lines_are_told_in_one_go_by_every_command() {
+    let crontab = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(crontab.path(), "* * * * * name=A value=x\n").unwrap();
+    for command in ["run", "once", "check"] {
+        let setup = Setup::bare()
+            .with("AWS_REGION", "")
+            .with("CRONTAB", crontab.path().display())
+            .with("RETRY_MAX", "x")
+            .with("LOG_FORMAT", "y")
+            .arg(command);
+        let ended = setup.finish().await;
+        let mut places: Vec<_> = problems(&ended)
+            .into_iter()
+            .map(|(place, _)| place)
+            .collect();
+        places.sort_unstable();
+        let line = format!("{}:1:24", crontab.path().display());
+        let expected = [&line, "AWS_REGION", "LOG_FORMAT", "RETRY_MAX"];
+        assert_eq!(places, expected, "{command}");
+    }
+}
+
+#[tokio::test]
+async fn crontab_that_is_not_there_or_has_nothing_in_it_is_refused() {
+    let ended = check().with("CRONTAB", "/nothing/here").finish().await;
+    let [(setting, problem)] = &problems(&ended)[..] else {
+        panic!("{ended:#?}");
+    };
+    assert_eq!(setting, "CRONTAB");
+    assert!(problem.contains("/nothing/here"), "{problem}");
+
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let ended = check()
+        .with("CRONTAB", empty.path().display())
+        .finish()
+        .await;
+    let [(_, problem)] = &problems(&ended)[..] else {
+        panic!("{ended:#?}");
+    };
+    assert!(problem.contains("name=Heartbeat"), "{problem}");
+
+    let binary = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(binary.path(), b"\xff\xfe\x00* * *").unwrap();
+    let ended = check()
+        .with("CRONTAB", binary.path().display())
+        .finish()
+        .await;
+    let [(_, problem)] = &problems(&ended)[..] else {
+        panic!("{ended:#?}");
+    };
+    assert!(problem.contains("UTF-8"), "{problem}");
+}
+
+#[tokio::test]
+async fn flood_of_problems_is_cut_off() {
+    let crontab = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(crontab.path(), "nonsense\n".repeat(100_000)).unwrap();
+    let ended = check()
+        .with("CRONTAB", crontab.path().display())
+        .finish()
+        .await;
+    let problems = problems(&ended);
+    assert!((100..=102).contains(&problems.len()), "{}", problems.len());
+    assert!(problems.last().unwrap().1.contains("the rest is not shown"));
+}
+
+#[tokio::test]
+async fn misspelt_variable_draws_a_warning_with_the_nearest_name() {
+    let setup = check()
+        .with("METRIC_NAMSPACE", "Shop")
+        .with("METRIC_VALEU", "1");
+    let ended = setup.finish().await;
+    assert_eq!(ended.code(), Some(0));
+    let warnings = ended.lines("configuration looks wrong");
+    assert!(warnings.iter().all(|line| text(line, "level") == "WARN"));
+    let said = |line| (text(line, "setting"), text(line, "problem"));
+    let said: Vec<_> = warnings.iter().map(said).collect();
+    let expected = [
+        (
+            "METRIC_NAMSPACE",
+            "is not known, did you mean METRIC_NAMESPACE?",
+        ),
+        ("METRIC_VALEU", "is not known, did you mean METRIC_VALUE?"),
+    ];
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn empty_means_unset_and_white_space_around_a_value_is_nothing() {
+    let setup = SETTINGS
+        .iter()
+        .filter(|(name, ..)| *name != "AWS_REGION")
+        .fold(check(), |setup, (name, ..)| setup.with(name, " "));
+    let ended = setup.with("AWS_REGION", " us-east-1\t").finish().await;
+    assert_eq!(ended.code(), Some(0), "{ended:#?}");
+    assert!(ended.output.is_empty(), "{ended:#?}");
+}
+
+const SECRET: &str = "Sw0rdf1sh";
+
+fn assert_silent(ended: &Ended) {
+    let output = format!("{ended:#?}");
+    assert!(!output.contains(SECRET), "{output}");
+}
+
+#[tokio::test]
+async fn secrets_are_never_shown() {
+    let url = format!("http://me:{SECRET}@127.0.0.1:1");
+    let crontab = tempfile::NamedTempFile::new().unwrap();
+    let lines = format!(
+        "* * * * * name=A value={url}/ unit=x\n\
+         * * * * * name=B value=1 {url}\n\
+         {url} name=C value=1\n"
+    );
+    std::fs::write(crontab.path(), lines).unwrap();
+    let secrets = |setup: Setup| {
+        setup
+            .with("AWS_ACCESS_KEY_ID", format!("AKIA{SECRET}"))
+            .with("AWS_SECRET_ACCESS_KEY", SECRET)
+            .with("AWS_SESSION_TOKEN", SECRET)
+            .with("SOMETHING_ELSE", SECRET)
+            .with("LOG_LEVEL", "debug")
+    };
+    // Refused: every setting with a URL for a value, and lines with one.
+    let setup = SETTINGS
+        .iter()
+        .fold(check(), |setup, (name, ..)| setup.with(name, &url));
+    let refused = secrets(setup).without("LOG_LEVEL").finish().await;
+    assert!(problems(&refused).len() > 12, "{refused:#?}");
+    assert_silent(&refused);
+    let setup = check().with("CRONTAB", crontab.path().display());
+    let refused = secrets(setup).finish().await;
+    assert!(problems(&refused).len() >= 3, "{refused:#?}");
+    assert_silent(&refused);
+    // In service: an endpoint and a source that cannot be reached.
+    let setup = Setup::new(&url)
+        .arg("once")
+        .with("METRIC_VALUE", format!("{url}/#/a"));
+    let failed = secrets(setup).finish().await;
+    assert_eq!(failed.code(), Some(1));
+    failed.line("source failed");
+    assert_silent(&failed);
+    let setup = Setup::new(&url).arg("once").with("METRIC_VALUE", "1");
+    let failed = secrets(setup).finish().await;
+    failed.line("publish failed");
+    assert_silent(&failed);
+}
+
+#[tokio::test]
+async fn wrong_arguments_end_with_2_and_a_hint() {
+    for (argument, hint) in [
+        ("onec", "once"),
+        ("--dryrun", "--dry-run"),
+        ("--verbose", "--help"),
+        ("publish", "--help"),
+    ] {
+        let ended = Setup::bare().arg(argument).finish().await;
+        assert_eq!(ended.code(), Some(2), "{argument}");
+        assert!(ended.stderr.contains(hint), "{argument}: {}", ended.stderr);
+        assert!(ended.output.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn help_names_every_variable_with_its_default_and_version_the_version() {
+    let help = Setup::bare().arg("--help").finish().await;
+    assert_eq!(help.code(), Some(0));
+    for setting in cw_publisher::config::setting::ALL {
+        let named = format!("  {}", setting.name);
+        let line = help
+            .output
+            .iter()
+            .find(|line| line.split(" [").next() == Some(&named));
+        let line = line.unwrap_or_else(|| panic!("{} is not in the help", setting.name));
+        if !setting.default.is_empty() {
+            assert!(
+                line.contains(&format!("[default: {}]", setting.default)),
+                "{line}"
+            );
+        }
+    }
+    let version = Setup::bare().arg("--version").finish().await;
+    let expected = format!("cw-publisher {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!((version.code(), version.output), (Some(0), vec![expected]));
+}

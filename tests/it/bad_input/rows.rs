@@ -1,0 +1,176 @@
+//! The tables of what is wrong and what must be said of it.
+
+/// A setting, a value that is wrong for it, and what the message must say.
+type Row = (&'static str, &'static str, &'static str);
+
+pub(super) const SETTINGS: &[Row] = &[
+    ("AWS_REGION", "invalid-region", "us-east-1"),
+    ("AWS_REGION", "US-EAST-1", "us-east-1"),
+    ("AWS_REGION", "us-east-1a", "us-east-1"),
+    ("METRIC_NAMESPACE", "AWS/EC2", "MyApp/Web"),
+    (
+        "METRIC_NAMESPACE",
+        ":colon",
+        "begin it with another character",
+    ),
+    ("METRIC_NAMESPACE", "tab\there", "only printable ASCII"),
+    ("METRIC_NAMESPACE", "Größe", "only printable ASCII"),
+    ("METRIC_NAMESPACE", LONG, "at most 255"),
+    ("METRIC_NAME", "Füllstand", "only printable ASCII"),
+    ("METRIC_NAME", LONG, "at most 255"),
+    ("METRIC_UNIT", "count", "did you mean Count?"),
+    ("METRIC_UNIT", "Percentage", "did you mean Percent?"),
+    ("METRIC_UNIT", "bytes/sec", "did you mean Bytes/Second?"),
+    ("METRIC_VALUE", "fiel:/x", "did you mean file?"),
+    ("METRIC_VALUE", "many", "sources are random:1-100"),
+    ("METRIC_VALUE", "random:9-1", "smaller number first"),
+    ("METRIC_VALUE", "random:ten", "random:1-100"),
+    ("METRIC_VALUE", "random:", "random:1-100"),
+    ("METRIC_VALUE", "NaN", "not a finite number"),
+    ("METRIC_VALUE", "1e200", "below 2^360"),
+    ("METRIC_VALUE", "file:relative", "file:/path"),
+    ("METRIC_VALUE", "file:", "file:/path"),
+    ("METRIC_VALUE", "http://", "http://"),
+    ("METRIC_DIMENSIONS", "Queue", "write Name=Value"),
+    ("METRIC_DIMENSIONS", "Queue=", "1 to 1024"),
+    ("METRIC_DIMENSIONS", "=orders", "1 to 255"),
+    (
+        "METRIC_DIMENSIONS",
+        ":Queue=orders",
+        "begin it with another character",
+    ),
+    ("METRIC_DIMENSIONS", "A=1,A=2", "give each name once"),
+    ("METRIC_DIMENSIONS", "A=1,", "write Name=Value"),
+    ("METRIC_DIMENSIONS", THIRTY_ONE, "at most 30"),
+    (
+        "METRIC_RESOLUTION",
+        "30",
+        "use 60 (one minute) or 1 (one second)",
+    ),
+    (
+        "METRIC_RESOLUTION",
+        "1s",
+        "use 60 (one minute) or 1 (one second)",
+    ),
+    (
+        "SCHEDULE",
+        "* * *",
+        "5 (minute hour day month weekday) or 6",
+    ),
+    (
+        "SCHEDULE",
+        "every minute",
+        "5 (minute hour day month weekday) or 6",
+    ),
+    ("SCHEDULE", "60 * * * *", "use 0 to 59"),
+    ("SCHEDULE", "* 24 * * *", "use 0 to 23"),
+    ("SCHEDULE", "* * 0 * *", "use 1 to 31"),
+    ("SCHEDULE", "*/0 * * * *", "use 1 to"),
+    ("SCHEDULE", "50-10 * * * *", "runs backwards"),
+    ("SCHEDULE", "0 0 30 2 *", "never fires"),
+    ("SCHEDULE", "@sometimes", "@hourly"),
+    ("SCHEDULE", "@reboot", "PUBLISH_ON_START=true"),
+    ("SCHEDULE", "1,,2 * * * *", "single commas"),
+    ("SCHEDULE_TZ", "Mars/Olympus", "Europe/Berlin"),
+    ("SCHEDULE_TZ", "europe/berlin", "Europe/Berlin"),
+    ("PUBLISH_ON_START", "maybe", "neither true nor false"),
+    ("SCHEDULE_JITTER", "2h", "use 0s to 1h"),
+    ("SCHEDULE_JITTER", "soon", "500ms, 8s"),
+    ("RETRY_MAX", "-1", "0 to 100"),
+    ("RETRY_MAX", "101", "0 to 100"),
+    ("RETRY_MAX", "three", "0 to 100"),
+    ("RETRY_BASE", "1", "1s for seconds"),
+    // Of two settings together: the round of this one leaves the other as it is.
+    ("RETRY_BASE", "30s", "raise RETRY_CAP"),
+    ("RETRY_CAP", "1d", "500ms, 8s"),
+    ("REQUEST_TIMEOUT", "0s", "1ms to 1h"),
+    ("REQUEST_TIMEOUT", "5 seconds", "500ms, 8s"),
+    ("SOURCE_TIMEOUT", "-5s", "500ms, 8s"),
+    ("SOURCE_TIMEOUT", "1us", "500ms, 8s"),
+    ("SHUTDOWN_GRACE", "3601s", "0s to 1h"),
+    ("SHUTDOWN_GRACE", "8", "8s for seconds"),
+    ("BUFFER_LIMIT", "0", "1 to 100000000"),
+    ("BUFFER_LIMIT", "1e6", "1 to 100000000"),
+    ("BUFFER_LIMIT", "99999999999999999999999", "1 to 100000000"),
+    ("HEALTH_ADDR", "8080", "0.0.0.0:8080"),
+    ("HEALTH_ADDR", "localhost:http", "0.0.0.0:8080"),
+    ("HEALTH_ADDR", "::1:8080", "0.0.0.0:8080"),
+    ("HEALTH_ADDR", "host:65536", "0.0.0.0:8080"),
+    ("HEALTH_FAILURES", "0", "1 to 4294967295"),
+    ("LOG_LEVEL", "loud", "error, warn, info, debug, trace"),
+    (
+        "LOG_LEVEL",
+        "info,hyper=noisy",
+        "error, warn, info, debug, trace",
+    ),
+    ("LOG_FORMAT", "xml", "json, text"),
+    ("LOG_FORMAT", "JSON", "json, text"),
+    ("AWS_CA_BUNDLE", "/nothing/here.pem", "cannot read"),
+];
+
+/// 256 characters.
+const LONG: &str = {
+    const BYTES: [u8; 256] = [b'x'; 256];
+    match std::str::from_utf8(&BYTES) {
+        Ok(text) => text,
+        Err(_) => unreachable!(),
+    }
+};
+
+const THIRTY_ONE: &str = "a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,i=1,j=1,k=1,l=1,m=1,n=1,o=1,p=1,\
+    q=1,r=1,s=1,t=1,u=1,v=1,w=1,x=1,y=1,z=1,A=1,B=1,C=1,D=1,E=1";
+
+/// A line of a crontab, the column of what is wrong with it, and what the message must say.
+pub(super) const LINES: &[(&str, usize, &str)] = &[
+    ("METRIC_NAMSPACE=Shop", 1, "did you mean METRIC_NAMESPACE?"),
+    ("PATH=/usr/bin", 1, "a crontab may set CRON_TZ"),
+    ("METRIC_NAMESPACE=AWS/EC2", 18, "MyApp/Web"),
+    ("METRIC_UNIT=seconds", 13, "did you mean Seconds?"),
+    ("METRIC_DIMENSIONS=Queue", 19, "write Name=Value"),
+    ("METRIC_RESOLUTION=5", 19, "use 60"),
+    ("METRIC_NAMESPACE=\"Shop", 18, "is not closed"),
+    ("CRON_TZ=Nowhere", 9, "Europe/Berlin"),
+    ("name=A value=1", 1, "begin the line with five fields"),
+    (
+        "* * * * name=A value=1",
+        1,
+        "5 (minute hour day month weekday) or 6",
+    ),
+    ("* * * * * * * name=A value=1", 13, "expected key=value"),
+    ("* * * * * name=A 42", 18, "expected key=value"),
+    ("61 * * * * name=A value=1", 1, "use 0 to 59"),
+    ("0 0 31 2 * name=A value=1", 1, "never fires"),
+    ("@hourly now name=A value=1", 9, "expected key=value"),
+    ("@always name=A value=1", 1, "@hourly"),
+    ("* * * * * value=1", 1, "name is missing"),
+    ("* * * * * name=A", 1, "value is missing"),
+    ("* * * * * name= value=1", 16, "blank"),
+    ("* * * * * name=A value=", 24, "write a number or a source"),
+    ("* * * * * name=A value=fiel:/x", 24, "did you mean file?"),
+    ("* * * * * name=A value=inf", 24, "not a finite number"),
+    (
+        "* * * * * name=A value=1 unit=none",
+        31,
+        "did you mean None?",
+    ),
+    ("* * * * * name=A value=1 nmae=B", 26, "did you mean name?"),
+    ("* * * * * name=A value=1 name=B", 26, "give it once"),
+    (
+        "* * * * * name=A value=1 namespace=:x",
+        36,
+        "begin it with another character",
+    ),
+    (
+        "* * * * * name=A value=1 dimensions=A=1,A=2",
+        37,
+        "give each name once",
+    ),
+    ("* * * * * name=A value=1 resolution=60s", 37, "use 60"),
+    ("* * * * * name='A value=1", 16, "is not closed"),
+    (
+        "* * * * * name=A value=1 \\",
+        26,
+        "nothing follows the backslash",
+    ),
+    ("ä * * * * name=Ä value=1", 16, "only printable ASCII"),
+];

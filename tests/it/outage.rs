@@ -1,0 +1,230 @@
+//! Outages on a paused clock: what is held, in which order it leaves, and what is lost.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use cw_publisher::config::Config;
+use cw_publisher::publish::FailureKind;
+
+use crate::support::{
+    Capture, FakeClock, FakeSink, Put, at, config, crontab, no_answer, refused, run_for, text,
+};
+
+const DAY_MINUTES: i64 = 1440;
+
+/// The moment of a tick, counted from 1.
+fn tick(number: i64) -> DateTime<Utc> {
+    at(TimeDelta::minutes(number) - TimeDelta::seconds(30))
+}
+
+fn ticks(numbers: std::ops::RangeInclusive<i64>) -> Vec<DateTime<Utc>> {
+    numbers.map(tick).collect()
+}
+
+/// One point a minute, its value the moment that it is of.
+fn every_minute(variables: &[(&str, &str)]) -> Config {
+    let own = [("METRIC_VALUE", "timestamp"), ("PUBLISH_ON_START", "false")];
+    config(&[&own, variables].concat())
+}
+
+/// Fourteen points a minute, so that two weeks of points are there in a day.
+fn fourteen_every_minute(variables: &[(&str, &str)]) -> Config {
+    let lines: String = (1..=14)
+        .map(|i| format!("* * * * * name=M{i} value=timestamp\n"))
+        .collect();
+    crontab(
+        &lines,
+        &[&[("PUBLISH_ON_START", "false")], variables].concat(),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_point_of_an_outage_of_a_day_arrives_once_under_its_own_timestamp() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, TimeDelta::minutes(DAY_MINUTES), no_answer());
+    let lasting = TimeDelta::minutes(DAY_MINUTES + 1);
+    let summary = run_for(every_minute(&[]), &clock, &sink, lasting).await;
+
+    assert_eq!(sink.timestamps(), ticks(1..=DAY_MINUTES + 1));
+    let accepted = sink.accepted();
+    let sizes: Vec<_> = accepted.iter().map(|put| put.points.len()).collect();
+    assert_eq!(sizes, [1, 1000, 440], "this tick first, then the backlog");
+    assert_eq!(accepted[0].points[0].at, tick(DAY_MINUTES + 1));
+    for point in accepted.iter().flat_map(|put| &put.points) {
+        assert_eq!(point.value.get(), point.at.timestamp() as f64);
+    }
+    let backlog: Vec<_> = accepted[1..].iter().flat_map(|put| &put.points).collect();
+    assert!(backlog.is_sorted_by_key(|point| point.at), "oldest first");
+    assert_eq!((summary.sent, summary.unsent), (1441, 0));
+    assert_eq!(summary.losses.total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn outage_is_told_once_with_its_length_and_what_came_of_it() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, TimeDelta::minutes(60), no_answer());
+    let config = every_minute(&[("BUFFER_LIMIT", "50")]);
+    run_for(config, &clock, &sink, TimeDelta::minutes(65)).await;
+
+    let recovered = log.lines("recovered");
+    assert_eq!(recovered.len(), 1, "{recovered:?}");
+    let number = |field: &str| recovered[0][field].as_i64().unwrap();
+    // Of 60 held points and one of the tick that came through, 50 had room.
+    assert_eq!((number("points_replayed"), number("points_lost")), (49, 11));
+    let seconds = number("outage_seconds");
+    assert!((59 * 60 - 7..=60 * 60).contains(&seconds), "{seconds}");
+    assert_eq!(log.lines("publish failed").len(), 60, "one for each tick");
+}
+
+/// Of each tick, the first request that begins after it must hold its points.
+fn assert_newest_first(sink: &FakeSink, numbers: std::ops::RangeInclusive<i64>) {
+    let puts = sink.puts();
+    for number in numbers {
+        let tick = tick(number);
+        let first = puts.iter().find(|put| put.at > tick);
+        assert!(
+            first.is_some_and(|put| put.newest == tick) || sent_at_once(&puts, tick),
+            "tick {number} waits: {first:?}"
+        );
+    }
+}
+
+fn sent_at_once(puts: &[Put], tick: DateTime<Utc>) -> bool {
+    puts.iter().any(|put| put.at == tick && put.newest == tick)
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_backlog_never_delays_a_tick() {
+    let clock = FakeClock::new();
+    // A backlog of 10 requests, half a minute each, is five ticks long.
+    let sink = FakeSink::down_until(&clock, TimeDelta::minutes(720), no_answer())
+        .slow(Duration::from_secs(29));
+    let config = fourteen_every_minute(&[("RETRY_MAX", "0")]);
+    let summary = run_for(config, &clock, &sink, TimeDelta::minutes(740)).await;
+    assert_eq!(summary.sent, 14 * 740);
+    assert_newest_first(&sink, 721..=740);
+    assert!(
+        sink.accepted()
+            .iter()
+            .filter(|put| put.points.len() == 1000)
+            .count()
+            >= 9
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn tick_goes_before_a_backlog_that_is_being_retried() {
+    let clock = FakeClock::new();
+    // What is larger than a tick fails for long: a backlog alone is in trouble.
+    let (down, trouble) = (at(TimeDelta::minutes(10)), at(TimeDelta::minutes(30)));
+    let sink = FakeSink::new(&clock, move |now, batch| {
+        if now < down {
+            Err(refused(403, "AccessDenied"))
+        } else if now < trouble && batch.len() > 14 {
+            Err(no_answer())
+        } else {
+            Ok(())
+        }
+    });
+    let config = fourteen_every_minute(&[
+        ("RETRY_BASE", "50m"),
+        ("RETRY_CAP", "50m"),
+        ("RETRY_MAX", "5"),
+    ]);
+    let summary = run_for(config, &clock, &sink, TimeDelta::minutes(100)).await;
+    assert_eq!((summary.sent, summary.unsent), (14 * 100, 0));
+    let accepted = sink.accepted();
+    for number in 12..=30 {
+        let put = accepted.iter().find(|put| put.newest == tick(number));
+        let after = put.map(|put| put.at - tick(number));
+        assert_eq!(after, Some(TimeDelta::zero()), "tick {number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tick_that_came_during_the_delay_of_a_retry_goes_when_that_has_failed() {
+    let clock = FakeClock::new();
+    let unavailable = FailureKind::Refused {
+        status: 503,
+        code: String::new(),
+        message: String::new(),
+        retry_after: Some(Duration::from_secs(70)),
+    };
+    let sink = FakeSink::down_until(&clock, TimeDelta::minutes(60), unavailable);
+    let config = every_minute(&[("RETRY_MAX", "1"), ("RETRY_CAP", "70s")]);
+    run_for(config, &clock, &sink, TimeDelta::minutes(3)).await;
+    let puts = sink.puts();
+    let sent: Vec<_> = puts.iter().map(|put| (put.at, put.newest)).collect();
+    let failed = tick(1) + TimeDelta::seconds(70);
+    assert_eq!(
+        sent[..3],
+        [(tick(1), tick(1)), (failed, tick(1)), (failed, tick(2))]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespace_that_is_denied_holds_up_no_other() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |_, batch| match batch.namespace().as_str() {
+        "Denied" => Err(refused(403, "AccessDenied")),
+        _ => Ok(()),
+    })
+    .slow(Duration::from_secs(2));
+    let text = "* * * * * name=A value=1 namespace=Denied\n\
+                * * * * * name=A value=1 namespace=Open\n";
+    let config = crontab(text, &[("PUBLISH_ON_START", "false")]);
+    let summary = run_for(config, &clock, &sink, TimeDelta::minutes(10)).await;
+    let accepted = sink.accepted();
+    let moments: Vec<_> = accepted.iter().map(|put| put.at).collect();
+    assert_eq!(moments, ticks(1..=10), "each tick leaves at once");
+    assert!(accepted.iter().all(|put| put.namespace == "Open"));
+    assert_eq!((summary.sent, summary.unsent), (10, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_buffer_drops_the_oldest_and_counts_them() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, TimeDelta::minutes(30), no_answer());
+    let config = every_minute(&[("BUFFER_LIMIT", "10")]);
+    let summary = run_for(config, &clock, &sink, TimeDelta::minutes(31)).await;
+    assert_eq!(sink.timestamps(), ticks(22..=31));
+    assert_eq!((summary.sent, summary.losses.overflowed), (10, 21));
+    let lost = log.lines("points lost");
+    let count: u64 = lost
+        .iter()
+        .map(|line| line["points"].as_u64().unwrap())
+        .sum();
+    assert_eq!(count, 21);
+    assert!(text(&lost[0], "reason").contains("BUFFER_LIMIT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn points_too_old_for_the_service_are_dropped_and_counted() {
+    let clock = FakeClock::new();
+    let outage = TimeDelta::days(15);
+    let sink = FakeSink::down_until(&clock, outage, refused(403, "AccessDenied"));
+    let config = every_minute(&[("SCHEDULE", "@hourly")]);
+    let lasting = outage + TimeDelta::hours(1);
+    let summary = run_for(config, &clock, &sink, lasting).await;
+
+    let oldest = at(outage) - TimeDelta::hours(14 * 24 - 1);
+    let timestamps = sink.timestamps();
+    assert!(timestamps[0] >= oldest, "{}", timestamps[0]);
+    assert!(timestamps[0] <= oldest + TimeDelta::hours(1));
+    let hours = 15 * 24 + 1;
+    assert_eq!(timestamps.len() as u64 + summary.losses.expired, hours);
+    assert_eq!(summary.sent, timestamps.len() as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rare_schedule_does_not_make_an_outage_longer() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, TimeDelta::minutes(5), no_answer());
+    let config = config(&[("SCHEDULE", "@yearly")]);
+    let summary = run_for(config, &clock, &sink, TimeDelta::minutes(8)).await;
+    assert_eq!((summary.sent, summary.unsent), (1, 0));
+    assert!(sink.accepted()[0].at < at(TimeDelta::minutes(7)));
+}

@@ -1,0 +1,349 @@
+//! The contract of the process: its lines, its exit codes, and what signals do.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use cloudwatch_local::Fault;
+use rustix::process::Signal;
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, timeout};
+
+use crate::support::{Ended, PATIENCE, Setup, endpoint, text};
+
+/// What stands for "at once" on a crowded machine.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A text from outside that tries to be two lines, and more.
+const HOSTILE: &str = "one\ntwo\r\n{\"level\":\"ERROR\"}\u{1b}[31m\u{0}\u{85}\u{2028}end";
+
+/// A publisher of one point now and none for long.
+fn idle(url: &str) -> Setup {
+    Setup::new(url)
+        .with("SCHEDULE", "@yearly")
+        .with("METRIC_VALUE", "42")
+}
+
+/// Every line is an object with the three fields that each has.
+fn assert_lines(ended: &Ended) -> Vec<Value> {
+    let lines = ended.output.iter().map(|line| {
+        let object: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line:?}"));
+        let timestamp = text(&object, "timestamp");
+        assert!(timestamp.ends_with('Z'), "{line}");
+        assert!(timestamp.parse::<DateTime<Utc>>().is_ok(), "{line}");
+        let levels = ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
+        assert!(levels.contains(&text(&object, "level")), "{line}");
+        assert!(!text(&object, "message").is_empty(), "{line}");
+        assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+        object
+    });
+    lines.collect()
+}
+
+#[tokio::test]
+async fn every_line_is_one_object_whatever_comes_from_outside() {
+    let endpoint = endpoint().await;
+    let refuse = |message| Fault::error(400, "Throttling", message);
+    endpoint.fail_next([refuse(HOSTILE), refuse("plain")]);
+    endpoint.poison(|_| true, cloudwatch_local::Blame::AllNamed);
+    let crontab = tempfile::NamedTempFile::new().unwrap();
+    let content = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(content.path(), HOSTILE).unwrap();
+    let lines = format!(
+        "@yearly name=A value=1\n@yearly name=B value=2\n@yearly name=C value=file:{}\n",
+        content.path().display()
+    );
+    std::fs::write(crontab.path(), lines).unwrap();
+    let setup = Setup::new(&endpoint.url())
+        .with("CRONTAB", crontab.path().display())
+        .with("METRIC_HOSTILE", HOSTILE.replace('\0', ""))
+        .arg("once");
+    let ended = setup.finish().await;
+    assert_eq!(ended.code(), Some(1));
+    assert_eq!(ended.stderr, "");
+    let lines = assert_lines(&ended);
+    let messages: BTreeSet<_> = lines.iter().map(|line| text(line, "message")).collect();
+    let expected = [
+        "configuration looks wrong",
+        "started",
+        "source failed",
+        "publish attempt failed, retrying",
+        "point refused and dropped",
+        "stopped",
+    ];
+    assert_eq!(messages, BTreeSet::from(expected));
+    let retry = &ended.lines("publish attempt failed, retrying")[0];
+    assert!(text(retry, "error").contains("one\ntwo"), "{retry}");
+}
+
+#[tokio::test]
+async fn text_format_is_one_line_an_event_too() {
+    let endpoint = endpoint().await;
+    endpoint.fail_next([Fault::error(400, "Throttling", HOSTILE)]);
+    let setup = idle(&endpoint.url()).with("LOG_FORMAT", "text").arg("once");
+    let ended = setup.finish().await;
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(ended.output.len(), 4, "{ended:#?}");
+    let messages = ["started", "publish attempt failed", "published", "stopped"];
+    for (line, message) in ended.output.iter().zip(messages) {
+        let timestamp = line.split(' ').next().unwrap();
+        assert!(timestamp.parse::<DateTime<Utc>>().is_ok(), "{line}");
+        assert!(line.contains(message), "{line}");
+        assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+    }
+}
+
+#[tokio::test]
+async fn log_level_picks_the_lines() {
+    let endpoint = endpoint().await;
+    for (level, expected) in [
+        ("error", vec![]),
+        ("off", vec![]),
+        ("INFO", vec!["started", "published", "stopped"]),
+        ("warn,cw_publisher::run=info", vec!["published", "stopped"]),
+    ] {
+        let setup = idle(&endpoint.url()).with("LOG_LEVEL", level).arg("once");
+        let ended = setup.finish().await;
+        let lines = assert_lines(&ended);
+        let messages: Vec<_> = lines.iter().map(|line| text(line, "message")).collect();
+        assert_eq!(messages, expected, "{level}");
+    }
+}
+
+#[tokio::test]
+async fn once_ends_with_0_if_all_was_accepted_and_with_1_if_not() {
+    let endpoint = endpoint().await;
+    let once = || idle(&endpoint.url()).arg("once");
+    assert_eq!(once().finish().await.code(), Some(0));
+    let no_file = once().with("METRIC_VALUE", "file:/nothing/here");
+    assert_eq!(no_file.finish().await.code(), Some(1));
+    endpoint.fail_always(Fault::status(500));
+    assert_eq!(once().finish().await.code(), Some(1));
+    assert_eq!(endpoint.points().len(), 1);
+}
+
+#[tokio::test]
+async fn without_credentials_it_ends_with_78_and_says_how_to_give_them() {
+    for command in ["run", "once"] {
+        let endpoint = endpoint().await;
+        let setup = idle(&endpoint.url())
+            .without("AWS_ACCESS_KEY_ID")
+            .without("AWS_SECRET_ACCESS_KEY")
+            .arg(command);
+        let ended = setup.finish().await;
+        assert_eq!(ended.code(), Some(78), "{ended:#?}");
+        let line = ended.line("no credentials");
+        assert_eq!(text(&line, "level"), "ERROR");
+        assert!(text(&line, "hint").contains("AWS_ACCESS_KEY_ID"), "{line}");
+        assert!(endpoint.attempts().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn signals_stop_an_idle_publisher_with_0_and_a_closing_line() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let endpoint = endpoint().await;
+        let publisher = idle(&endpoint.url()).start();
+        publisher.line("published").await;
+        let began = Instant::now();
+        publisher.signal(signal);
+        let ended = publisher.ended().await;
+        assert!(began.elapsed() < SOON);
+        assert_eq!(ended.code(), Some(0), "{signal:?}");
+        let stopped = ended.line("stopped");
+        assert_eq!(stopped["points_sent"], 1);
+        assert_eq!(stopped["points_dropped"], 0);
+        assert_eq!(stopped["points_unsent"], 0);
+        assert!(ended.output.last().unwrap().contains(r#""stopped""#));
+    }
+}
+
+#[tokio::test]
+async fn stop_in_the_middle_of_a_retry_sends_once_more_and_waits_for_no_delay() {
+    let endpoint = endpoint().await;
+    endpoint.fail_next([Fault::throttling().with_header("retry-after", "3600")]);
+    let setup = idle(&endpoint.url()).with("RETRY_CAP", "1h");
+    let publisher = setup.start();
+    publisher.line("publish attempt failed, retrying").await;
+    let ended = publisher.stopped().await;
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(ended.line("stopped")["points_sent"], 1);
+    assert_eq!(endpoint.attempts().len(), 2);
+    assert_eq!(endpoint.points().len(), 1);
+}
+
+#[tokio::test]
+async fn stop_ends_at_the_grace_when_the_service_does_not_answer() {
+    let endpoint = endpoint().await;
+    endpoint.fail_always(Fault::hang());
+    let setup = idle(&endpoint.url()).with("SHUTDOWN_GRACE", "1s");
+    let publisher = setup.with("REQUEST_TIMEOUT", "1h").start();
+    endpoint.requests_at_least(1).await;
+    let ended = publisher.stopped().await;
+    assert_eq!(ended.code(), Some(0));
+    let stopped = ended.line("stopped");
+    assert_eq!(stopped["points_unsent"], 1, "{stopped}");
+    assert_eq!(text(&stopped, "unsent_from"), text(&stopped, "unsent_to"));
+}
+
+#[tokio::test]
+async fn second_signal_ends_at_once() {
+    let endpoint = endpoint().await;
+    endpoint.fail_always(Fault::hang());
+    let setup = idle(&endpoint.url()).with("SHUTDOWN_GRACE", "1h");
+    let publisher = setup.with("REQUEST_TIMEOUT", "1h").start();
+    endpoint.requests_at_least(1).await;
+    publisher.signal(Signal::TERM);
+    publisher.line("stopping").await;
+    publisher.signal(Signal::TERM);
+    let ended = publisher.ended().await;
+    assert_eq!(ended.code(), Some(1));
+    ended.line("second signal, ended at once");
+}
+
+#[tokio::test]
+async fn hangup_reads_the_crontab_again_and_a_bad_one_changes_nothing() {
+    let endpoint = endpoint().await;
+    let crontab = tempfile::NamedTempFile::new().unwrap();
+    let write = |text: &str| std::fs::write(crontab.path(), text).unwrap();
+    write("* * * * * * name=Before value=1\n");
+    let setup = Setup::new(&endpoint.url()).with("CRONTAB", crontab.path().display());
+    let publisher = setup.start();
+    publisher.line("published").await;
+
+    write("* * * * * * name=After value=2\n");
+    publisher.signal(Signal::HUP);
+    let line = publisher.line("crontab read again").await;
+    assert_eq!(line["metrics"], 1);
+    let received = |name: &str| endpoint.points().iter().filter(|p| p.name == name).count();
+    while received("After") == 0 {
+        endpoint
+            .received_at_least(endpoint.points().len() + 1)
+            .await;
+    }
+
+    write("* * * * * * name=Bad value=fiel:/x\n* * * * * * name= value=1\n");
+    publisher.signal(Signal::HUP);
+    let refused = publisher
+        .lines("crontab refused, the old one stays", 2)
+        .await;
+    let place = format!("{}:1:", crontab.path().display());
+    assert!(
+        text(&refused[0], "setting").starts_with(&place),
+        "{refused:?}"
+    );
+    let so_far = received("After");
+    while received("After") < so_far + 2 {
+        endpoint
+            .received_at_least(endpoint.points().len() + 1)
+            .await;
+    }
+
+    std::fs::remove_file(crontab.path()).unwrap();
+    publisher.signal(Signal::HUP);
+    publisher
+        .lines("crontab refused, the old one stays", 3)
+        .await;
+    let ended = publisher.stopped().await;
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(received("Bad"), 0);
+    assert_lines(&ended);
+}
+
+#[tokio::test]
+async fn closed_standard_output_does_not_end_it() {
+    let endpoint = endpoint().await;
+    let setup = Setup::new(&endpoint.url()).with("SCHEDULE", "* * * * * *");
+    let mut child = setup.command().spawn().unwrap();
+    drop(child.stdout.take());
+    endpoint.received_at_least(3).await;
+    let id = i32::try_from(child.id().unwrap()).unwrap();
+    let id = rustix::process::Pid::from_raw(id).unwrap();
+    rustix::process::kill_process(id, Signal::TERM).unwrap();
+    let mut stderr = String::new();
+    let mut piped = child.stderr.take().unwrap();
+    piped.read_to_string(&mut stderr).await.unwrap();
+    let status = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn no_standard_output_at_all_does_not_end_it_either() {
+    let endpoint = endpoint().await;
+    let mut command = idle(&endpoint.url()).arg("once").command();
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let status = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn dry_run_sends_nothing_and_shows_the_points() {
+    let endpoint = endpoint().await;
+    let setup = Setup::bare()
+        .with("AWS_REGION", "us-east-1")
+        .with("AWS_ENDPOINT_URL", endpoint.url())
+        .with("METRIC_NAMESPACE", "Shop")
+        .with("METRIC_NAME", "Depth")
+        .with("METRIC_VALUE", "-2.5")
+        .with("METRIC_UNIT", "Bytes/Second")
+        .with("METRIC_DIMENSIONS", "Queue=orders,Stage=prod")
+        .with("METRIC_RESOLUTION", "1");
+    for arguments in [["once", "--dry-run"], ["--dry-run", "once"]] {
+        let [first, second] = arguments;
+        let ended = setup.clone().arg(first).arg(second).finish().await;
+        assert_eq!(ended.code(), Some(0), "{ended:#?}");
+        let point = ended.line("would publish");
+        let fields = ["namespace", "name", "dimensions", "unit"].map(|f| text(&point, f));
+        let expected = ["Shop", "Depth", "Queue=orders,Stage=prod", "Bytes/Second"];
+        assert_eq!(fields, expected);
+        assert_eq!(point["value"], -2.5);
+        assert_eq!(point["resolution_seconds"], 1);
+        let at: DateTime<Utc> = text(&point, "point_timestamp").parse().unwrap();
+        let logged: DateTime<Utc> = text(&point, "timestamp").parse().unwrap();
+        assert!((logged - at).num_seconds() <= 20, "{point}");
+    }
+    assert_eq!(endpoint.connections(), 0);
+}
+
+#[tokio::test]
+async fn first_point_waits_for_its_schedule_if_it_is_told_to() {
+    let endpoint = endpoint().await;
+    let crontab = tempfile::NamedTempFile::new().unwrap();
+    let lines = "@yearly name=Rare value=1\n* * * * * * name=Often value=1\n";
+    std::fs::write(crontab.path(), lines).unwrap();
+    let setup = Setup::new(&endpoint.url()).with("CRONTAB", crontab.path().display());
+    let publisher = setup.with("PUBLISH_ON_START", "no").start();
+    endpoint.received_at_least(2).await;
+    publisher.stopped().await;
+    assert!(endpoint.points().iter().all(|point| point.name == "Often"));
+}
+
+#[tokio::test]
+async fn points_arrive_as_the_settings_describe_them_and_on_the_tick() {
+    let endpoint = endpoint().await;
+    let setup = Setup::new(&endpoint.url())
+        .with("METRIC_NAMESPACE", "Shop Floor")
+        .with("METRIC_NAME", "Depth")
+        .with("METRIC_VALUE", "timestamp")
+        .with("METRIC_UNIT", "Seconds")
+        .with("METRIC_DIMENSIONS", "Queue=a=b,Stage=prod")
+        .with("METRIC_RESOLUTION", "1")
+        .with("SCHEDULE", "*/2 * * * * *")
+        .with("PUBLISH_ON_START", "false");
+    let publisher = setup.start();
+    endpoint.received_at_least(2).await;
+    publisher.stopped().await;
+    for point in endpoint.points() {
+        assert_eq!((&*point.namespace, &*point.name), ("Shop Floor", "Depth"));
+        assert_eq!((&*point.unit, point.resolution), ("Seconds", 1));
+        let dimensions = [("Queue", "a=b"), ("Stage", "prod")];
+        assert_eq!(
+            point.dimensions,
+            dimensions.map(|(n, v)| (n.into(), v.into()))
+        );
+        assert_eq!(point.timestamp_ms % 2000, 0);
+        assert_eq!(point.value(), point.unix() as f64);
+    }
+}

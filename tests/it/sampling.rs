@@ -1,0 +1,169 @@
+//! Ticks on a paused clock: when values are taken, and what is late or missed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use cw_publisher::config::Config;
+use cw_publisher::run::{Controls, run};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use crate::support::{
+    Capture, FakeClock, FakeSink, FakeSource, at, config, crontab, no_answer, run_for, text,
+};
+
+fn seconds(seconds: i64) -> TimeDelta {
+    TimeDelta::seconds(seconds)
+}
+
+/// A configuration whose first source is this one.
+fn with_source(mut config: Config, source: &Arc<FakeSource>) -> Config {
+    config.entries[0].source = source.clone();
+    config
+}
+
+fn accepts(clock: &FakeClock) -> FakeSink {
+    FakeSink::new(clock, |_, _| Ok(()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_do_not_delay_the_sampling_of_a_tick() {
+    let (began, clock) = (Instant::now(), FakeClock::new());
+    let sink =
+        FakeSink::down_until(&clock, seconds(3600), no_answer()).slow(Duration::from_secs(70));
+    let source = FakeSource::new(Duration::ZERO);
+    let config = with_source(config(&[("PUBLISH_ON_START", "false")]), &source);
+    run_for(config, &clock, &sink, seconds(600)).await;
+    let asked = source.asked();
+    assert_eq!(asked.len(), 10);
+    for (instant, tick) in asked {
+        assert_eq!(at(TimeDelta::from_std(instant - began).unwrap()), tick);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ticks_missed_in_sleep_are_told_in_one_line_and_not_made_up() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = accepts(&clock);
+    let sleeping = async {
+        sleep(Duration::from_secs(100)).await;
+        clock.jump(TimeDelta::minutes(10));
+    };
+    let config = config(&[("PUBLISH_ON_START", "false")]);
+    tokio::join!(run_for(config, &clock, &sink, seconds(200)), sleeping);
+
+    // Ticks at 30 s and 90 s; then 100 s become 700 s; the beat of 150 s comes at 750 s.
+    let expected = [30, 90, 750].map(|after| at(seconds(after)));
+    assert_eq!(sink.timestamps(), expected);
+    let missed = log.lines("ticks missed");
+    assert_eq!(missed.len(), 1, "{missed:?}");
+    assert_eq!(missed[0]["ticks"], 10);
+    assert_eq!(text(&missed[0], "missed_from"), "2026-03-02T00:03:00Z");
+    assert_eq!(text(&missed[0], "missed_to"), "2026-03-02T00:12:00Z");
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_point_comes_at_once_if_it_is_asked_for() {
+    for (publish_on_start, expected) in [("true", vec![at(seconds(0))]), ("false", vec![])] {
+        let clock = FakeClock::new();
+        let sink = accepts(&clock);
+        let variables = [
+            ("PUBLISH_ON_START", publish_on_start),
+            ("SCHEDULE", "@yearly"),
+        ];
+        run_for(config(&variables), &clock, &sink, seconds(300)).await;
+        assert_eq!(sink.timestamps(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jitter_delays_sending_and_leaves_timestamps() {
+    let clock = FakeClock::new();
+    let sink = accepts(&clock);
+    let variables = [("PUBLISH_ON_START", "false"), ("SCHEDULE_JITTER", "20s")];
+    run_for(config(&variables), &clock, &sink, seconds(20 * 60)).await;
+    let accepted = sink.accepted();
+    let delays: Vec<_> = accepted.iter().map(|put| put.at - put.newest).collect();
+    assert_eq!(delays.len(), 20);
+    assert!(delays.iter().all(|delay| *delay <= seconds(20)));
+    assert!(delays.iter().any(|delay| *delay > seconds(5)), "{delays:?}");
+    let expected: Vec<_> = (0..20).map(|i| at(seconds(30 + 60 * i))).collect();
+    assert_eq!(sink.timestamps(), expected);
+}
+
+/// Runs for a minute and a half, with new entries after so many seconds.
+async fn reload_after(
+    config: Config,
+    reloaded: Config,
+    after: u64,
+    clock: &FakeClock,
+    sink: &FakeSink,
+) {
+    let (entries, reload) = mpsc::channel(1);
+    let controls = Controls {
+        shutdown: sleep(Duration::from_secs(95)),
+        reload,
+    };
+    let reloading = async {
+        sleep(Duration::from_secs(after)).await;
+        entries.send(reloaded.entries).await.unwrap();
+    };
+    let running = run(config, sink.clone(), clock.clone(), controls);
+    let (summary, ()) = tokio::join!(running, reloading);
+    summary.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn reload_keeps_the_source_of_an_unchanged_entry_and_takes_its_new_schedule() {
+    let clock = FakeClock::new();
+    let sink = accepts(&clock);
+    let (old, new) = (
+        FakeSource::new(Duration::ZERO),
+        FakeSource::new(Duration::ZERO),
+    );
+    let variables = [("PUBLISH_ON_START", "false")];
+    let before = with_source(crontab("* * * * * name=A value=1", &variables), &old);
+    let after = with_source(crontab("*/2 * * * * name=A value=1", &variables), &new);
+    reload_after(before, after, 40, &clock, &sink).await;
+    let ticks: Vec<DateTime<Utc>> = old.asked().iter().map(|(_, tick)| *tick).collect();
+    assert_eq!(ticks, [at(seconds(30)), at(seconds(90))]);
+    assert!(new.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn reload_gives_a_changed_entry_a_source_of_its_own() {
+    let clock = FakeClock::new();
+    let sink = accepts(&clock);
+    let (old, new) = (
+        FakeSource::new(Duration::ZERO),
+        FakeSource::new(Duration::ZERO),
+    );
+    let variables = [("PUBLISH_ON_START", "false")];
+    let before = with_source(crontab("* * * * * name=A value=1", &variables), &old);
+    let after = with_source(crontab("* * * * * name=A value=2", &variables), &new);
+    reload_after(before, after, 40, &clock, &sink).await;
+    assert_eq!((old.asked().len(), new.asked().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn points_due_together_leave_in_one_request_for_each_namespace() {
+    let clock = FakeClock::new();
+    let sink = accepts(&clock);
+    let lines: String = (0..1200)
+        .map(|i| {
+            let namespace = if i % 2 == 0 { "Even" } else { "Odd" };
+            format!("* * * * * name=M{i} value={i} namespace={namespace}\n")
+        })
+        .collect();
+    let config = crontab(&lines, &[("PUBLISH_ON_START", "false")]);
+    run_for(config, &clock, &sink, seconds(60)).await;
+    let accepted = sink.accepted();
+    let mut requests: Vec<_> = accepted
+        .iter()
+        .map(|put| (put.namespace.as_str(), put.points.len()))
+        .collect();
+    requests.sort_unstable();
+    assert_eq!(requests, [("Even", 600), ("Odd", 600)]);
+}

@@ -1,0 +1,120 @@
+//! The end of a run on a paused clock, and `once`.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use cw_publisher::publish::FailureKind;
+use cw_publisher::run::once;
+use tokio::time::{Instant, sleep};
+
+use crate::support::{
+    Capture, FakeClock, FakeSink, FakeSource, at, config, crontab, no_answer, refused, run_for,
+};
+
+fn seconds(seconds: i64) -> TimeDelta {
+    TimeDelta::seconds(seconds)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_is_sent_once_more_when_it_stops() {
+    let clock = FakeClock::new();
+    // The last tick is at 570 s; nothing would be sent before 630 s.
+    let sink = FakeSink::down_until(&clock, seconds(590), no_answer());
+    let config = config(&[("PUBLISH_ON_START", "false")]);
+    let summary = run_for(config, &clock, &sink, seconds(600)).await;
+    assert_eq!((summary.sent, summary.unsent), (10, 0));
+    assert_eq!(sink.accepted()[0].at, at(seconds(600)));
+    assert_eq!(sink.accepted().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_sent_when_it_stops_is_told_with_its_range() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, TimeDelta::days(1), no_answer());
+    let config = config(&[("PUBLISH_ON_START", "false")]);
+    let began = Instant::now();
+    let summary = run_for(config, &clock, &sink, seconds(600)).await;
+    assert_eq!(
+        began.elapsed(),
+        Duration::from_secs(600),
+        "one attempt, no retries"
+    );
+    assert_eq!((summary.sent, summary.unsent), (0, 10));
+    assert_eq!(summary.span, Some((at(seconds(30)), at(seconds(570)))));
+    let stopped = log.lines("stopped");
+    assert_eq!(stopped.len(), 1);
+    assert_eq!(stopped[0]["points_unsent"], 10);
+    assert_eq!(stopped[0]["unsent_from"], "2026-03-02T00:01:00Z");
+    assert_eq!(stopped[0]["unsent_to"], "2026-03-02T00:10:00Z");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_ends_at_the_grace_whatever_the_service_does() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |_, _| Ok(())).slow(Duration::from_secs(3600));
+    let began = Instant::now();
+    let summary = run_for(
+        config(&[("SHUTDOWN_GRACE", "3s")]),
+        &clock,
+        &sink,
+        seconds(20),
+    )
+    .await;
+    assert_eq!(began.elapsed(), Duration::from_secs(23));
+    assert_eq!((summary.sent, summary.unsent), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_in_the_middle_of_a_retry_waits_for_no_delay() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, seconds(1), no_answer());
+    let config = config(&[("RETRY_BASE", "1h"), ("RETRY_CAP", "1h")]);
+    let began = Instant::now();
+    let summary = run_for(config, &clock, &sink, seconds(2)).await;
+    assert_eq!(began.elapsed(), Duration::from_secs(2));
+    assert_eq!((summary.sent, summary.unsent), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_sends_everything_with_the_usual_retries() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, seconds(1), no_answer());
+    let lines: String = (0..1500)
+        .map(|i| format!("@yearly name=M{i} value=1\n"))
+        .collect();
+    let config = crontab(&lines, &[("RETRY_MAX", "100")]);
+    let never = std::future::pending();
+    let summary = once(config, sink.clone(), clock, never).await.unwrap();
+    assert!(summary.is_complete(), "{summary:?}");
+    assert_eq!(summary.sent, 1500);
+    let sizes: Vec<_> = sink.accepted().iter().map(|put| put.points.len()).collect();
+    assert_eq!(sizes, [1000, 500]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_is_incomplete_if_a_point_is_held_refused_or_not_sampled() {
+    let ways: [(FailureKind, &str); 2] = [
+        (no_answer(), "held"),
+        (refused(400, "InvalidParameterValue"), "refused"),
+    ];
+    for (kind, way) in ways {
+        let clock = FakeClock::new();
+        let sink = FakeSink::down_until(&clock, TimeDelta::days(1), kind);
+        let summary = once(config(&[]), sink.clone(), clock, std::future::pending());
+        let summary = summary.await.unwrap();
+        assert!(!summary.is_complete(), "{way}");
+        let (held, refused) = (summary.unsent, summary.losses.refused);
+        assert_eq!((held, refused), if way == "held" { (1, 0) } else { (0, 1) });
+        assert_eq!(sink.puts().len(), if way == "held" { 4 } else { 1 });
+    }
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |_, _| Ok(()));
+    let mut slow = config(&[]);
+    slow.entries[0].source = FakeSource::new(Duration::from_secs(3600));
+    let summary = once(slow, sink, clock, std::future::pending())
+        .await
+        .unwrap();
+    assert!(!summary.is_complete());
+    assert_eq!(summary.unsampled, 1);
+}
