@@ -245,7 +245,8 @@ struct Busy<'a>(&'a AtomicBool);
 
 impl<'a> Busy<'a> {
     fn set(flag: &'a AtomicBool) -> Option<Self> {
-        (!flag.swap(true, Ordering::AcqRel)).then_some(Self(flag))
+        // Made only if it is to be kept: dropping it would clear another's mark.
+        (!flag.swap(true, Ordering::AcqRel)).then(|| Self(flag))
     }
 }
 

@@ -43,6 +43,33 @@ async fn retries_do_not_delay_the_sampling_of_a_tick() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slow_source_delays_no_tick_beyond_its_time_out_and_is_never_asked_twice_at_a_time() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = accepts(&clock);
+    let source = FakeSource::new(Duration::from_secs(3600));
+    let text = "* * * * * * name=Slow value=1\n* * * * * * name=Quick value=1\n";
+    let variables = [("PUBLISH_ON_START", "false"), ("SOURCE_TIMEOUT", "3s")];
+    let config = with_source(crontab(text, &variables), &source);
+    let summary = run_for(config, &clock, &sink, seconds(30)).await;
+
+    let accepted = sink.accepted();
+    let points = || accepted.iter().flat_map(|put| &put.points);
+    assert!(points().all(|point| point.metric.name.as_str() == "Quick"));
+    for put in &accepted {
+        for point in &put.points {
+            assert!(put.at - point.at <= seconds(3), "{put:?}");
+        }
+    }
+    // The tick of the last seconds may be under way.
+    assert!(points().count() >= 26, "{}", points().count());
+    assert_eq!(source.overlaps(), 0);
+    assert!(source.asked().len() >= 7);
+    assert!(summary.unsampled >= 26);
+    assert!(!log.lines("source timed out").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn ticks_missed_in_sleep_are_told_in_one_line_and_not_made_up() {
     let log = Capture::start();
     let clock = FakeClock::new();
