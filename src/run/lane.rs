@@ -19,8 +19,10 @@ use crate::publish::{Delivery, Failure, Outcome, Retry, Sink, Step};
 use crate::telemetry::chain;
 
 /// Held points are tried again this long after a failure if no tick comes before:
-/// with an hourly schedule an outage would otherwise last an hour longer.
-const HELD_RETRY: Duration = Duration::from_secs(60);
+/// with an hourly schedule an outage would otherwise last an hour longer. It is more
+/// than the minute between the ticks of the usual schedule, so that each of those asks
+/// once, and with its own points first.
+const HELD_RETRY: Duration = Duration::from_secs(90);
 
 pub(super) struct Lane<S, C> {
     namespace: Namespace,

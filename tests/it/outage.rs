@@ -61,6 +61,32 @@ async fn every_point_of_an_outage_of_a_day_arrives_once_under_its_own_timestamp(
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_weeks_of_points_leave_in_twenty_one_requests_beside_the_ticks_own() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, TimeDelta::minutes(DAY_MINUTES), no_answer());
+    let config = fourteen_every_minute(&[("BUFFER_LIMIT", "30000"), ("RETRY_MAX", "0")]);
+    let lasting = TimeDelta::minutes(DAY_MINUTES + 1);
+    let summary = run_for(config, &clock, &sink, lasting).await;
+
+    let accepted = sink.accepted();
+    assert_eq!(accepted.len(), 22);
+    assert_eq!(accepted[0].points.len(), 14);
+    assert!(
+        accepted[0]
+            .points
+            .iter()
+            .all(|p| p.at == tick(DAY_MINUTES + 1))
+    );
+    let distinct: BTreeSet<_> = accepted
+        .iter()
+        .flat_map(|put| &put.points)
+        .map(|point| (point.metric.name.to_string(), point.at))
+        .collect();
+    assert_eq!(distinct.len(), 14 * 1441);
+    assert_eq!(summary.sent, 14 * 1441);
+}
+
+#[tokio::test(start_paused = true)]
 async fn outage_is_told_once_with_its_length_and_what_came_of_it() {
     let log = Capture::start();
     let clock = FakeClock::new();
@@ -162,6 +188,26 @@ async fn tick_that_came_during_the_delay_of_a_retry_goes_when_that_has_failed() 
         sent[..3],
         [(tick(1), tick(1)), (failed, tick(1)), (failed, tick(2))]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn denied_access_is_asked_for_once_a_tick_and_nothing_is_lost_when_it_is_given() {
+    for code in [
+        "AccessDenied",
+        "ExpiredToken",
+        "UnrecognizedClientException",
+    ] {
+        let log = Capture::start();
+        let clock = FakeClock::new();
+        let sink = FakeSink::down_until(&clock, TimeDelta::minutes(60), refused(403, code));
+        let summary = run_for(every_minute(&[]), &clock, &sink, TimeDelta::minutes(61)).await;
+        assert_eq!(sink.timestamps(), ticks(1..=61), "{code}");
+        assert_eq!(summary.losses.total(), 0);
+        let failed = sink.puts().iter().filter(|put| !put.accepted).count();
+        assert_eq!(failed, 60, "{code}");
+        let line = &log.lines("publish failed")[0];
+        assert_ne!(text(line, "hint"), "", "{line}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
