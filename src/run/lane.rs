@@ -227,9 +227,16 @@ impl<S: Sink, C: Clock> Lane<S, C> {
     /// Waits before a retry; `false` if the delivery shall make room. A backlog makes
     /// room for a newer tick, which alarms read.
     async fn wait(&mut self, delay: Duration, is_tick: bool) -> bool {
+        let shared = &self.shared;
+        let newer_tick = async {
+            // A wake-up may be left over from a tick that was sent already.
+            while !shared.store().has_tick(&self.namespace) {
+                self.wake.notified().await;
+            }
+        };
         tokio::select! {
             () = sleep(delay) => true,
-            () = self.wake.notified(), if !is_tick => false,
+            () = newer_tick, if !is_tick => false,
             _ = self.phase.wait_for(|phase| *phase == Phase::Stopping) => false,
         }
     }

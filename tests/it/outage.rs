@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cw_publisher::config::Config;
+use cw_publisher::outbox::Batch;
 use cw_publisher::publish::FailureKind;
 
 use crate::support::{
@@ -188,6 +189,46 @@ async fn tick_that_came_during_the_delay_of_a_retry_goes_when_that_has_failed() 
         sent[..3],
         [(tick(1), tick(1)), (failed, tick(1)), (failed, tick(2))]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn wake_up_left_over_does_not_cut_the_delay_of_a_retry_short() {
+    const ASKED: Duration = Duration::from_secs(20);
+    let clock = FakeClock::new();
+    let (down, trouble) = (at(TimeDelta::minutes(200)), at(TimeDelta::minutes(210)));
+    let is_first = |batch: &Batch| batch.points().any(|point| point.at == tick(1));
+    let sink = FakeSink::new(&clock, move |now, batch| {
+        if now < down {
+            Err(refused(403, "AccessDenied"))
+        } else if now < trouble && batch.len() > 14 && !is_first(batch) {
+            Err(FailureKind::Refused {
+                status: 503,
+                code: String::new(),
+                message: String::new(),
+                retry_after: Some(ASKED),
+            })
+        } else {
+            Ok(())
+        }
+    });
+    // During the first request of the backlog a tick comes, which then leaves at once.
+    let sink = sink.slow_for(move |batch| match is_first(batch) {
+        true => Duration::from_secs(70),
+        false => Duration::ZERO,
+    });
+    let config = fourteen_every_minute(&[]);
+    run_for(config, &clock, &sink, TimeDelta::minutes(220)).await;
+    let puts = sink.puts();
+    let failed = |put: &&Put| !put.accepted && put.at >= down;
+    let failed: Vec<_> = puts.iter().filter(failed).collect();
+    assert!(failed.len() > 5);
+    for pair in failed.windows(2) {
+        let apart = (pair[1].at - pair[0].at).to_std().unwrap();
+        let a_tick_came = (200..220)
+            .map(tick)
+            .any(|t| pair[0].at <= t && t <= pair[1].at);
+        assert!(apart >= ASKED || a_tick_came, "{pair:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
