@@ -121,7 +121,8 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             .mul_f64(rand::rng().random_range(0.0..=1.0));
         tokio::select! {
             () = sleep(jitter) => {}
-            _ = self.phase.changed() => {}
+            // Not `changed`: the change may be what ended the wait for points.
+            _ = self.phase.wait_for(|phase| *phase != Phase::Running) => {}
         }
     }
 

@@ -77,6 +77,31 @@ async fn stopping_in_the_middle_of_a_retry_waits_for_no_delay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn stopping_waits_for_no_jitter() {
+    for lasting in [2, 600] {
+        let clock = FakeClock::new();
+        let sink = FakeSink::new(&clock, |_, _| Ok(()));
+        let config = config(&[("SCHEDULE_JITTER", "1h"), ("SCHEDULE", "@yearly")]);
+        let began = Instant::now();
+        let summary = run_for(config, &clock, &sink, seconds(lasting)).await;
+        assert_eq!(began.elapsed().as_secs(), lasting.unsigned_abs());
+        assert_eq!((summary.sent, summary.unsent), (1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_run_with_jitter_stops_at_once() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |_, _| Ok(()));
+    let config = config(&[("SCHEDULE_JITTER", "1s"), ("SCHEDULE", "@yearly")]);
+    // The lane has sent its point and sleeps; what jitter remains must not hold it up.
+    let (began, mut config) = (Instant::now(), config);
+    config.shutdown_grace = Duration::from_secs(100);
+    run_for(config, &clock, &sink, seconds(600)).await;
+    assert_eq!(began.elapsed(), Duration::from_secs(600));
+}
+
+#[tokio::test(start_paused = true)]
 async fn once_sends_everything_with_the_usual_retries() {
     let clock = FakeClock::new();
     let sink = FakeSink::down_until(&clock, seconds(1), no_answer());
