@@ -86,7 +86,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         }
         while self.phase() == Phase::Finishing && self.holds_any() {
             if !self.round(self.shared.retry).await {
-                return;
+                break;
             }
         }
         if self.phase() == Phase::Stopping {

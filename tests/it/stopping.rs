@@ -143,3 +143,15 @@ async fn once_is_incomplete_if_a_point_is_held_refused_or_not_sampled() {
     assert!(!summary.is_complete());
     assert_eq!(summary.unsampled, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn once_that_is_stopped_in_a_retry_sends_once_more() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, seconds(1), no_answer());
+    let config = config(&[("RETRY_BASE", "1h"), ("RETRY_CAP", "1h")]);
+    let began = Instant::now();
+    let stop = sleep(Duration::from_secs(2));
+    let summary = once(config, sink, clock, stop).await.unwrap();
+    assert_eq!(began.elapsed(), Duration::from_secs(2));
+    assert_eq!((summary.sent, summary.unsent), (1, 0));
+}
