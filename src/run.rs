@@ -19,7 +19,7 @@ use crate::clock::{Beats, Clock};
 use crate::config::{Config, Entry};
 use crate::health::Status;
 use crate::publish::{Failure, FailureKind, Retry, Sink};
-use crate::schedule::{Missed, moments};
+use crate::schedule::{Beat, Missed, moments};
 use crate::source::Resources;
 use crate::spool::SpoolError;
 use crate::telemetry::chain;
@@ -95,14 +95,7 @@ pub async fn run<S: Sink, C: Clock>(
         tokio::select! {
             () = &mut shutdown => break,
             () = beats.next() => {
-                let passed = moments(last, clock.now(), beat_rate);
-                last = passed.last;
-                if let Some(missed) = passed.missed {
-                    tell_missed(&sampler, missed);
-                }
-                for moment in passed.fresh {
-                    sampler.start(moment, Which::Due);
-                }
+                last = sample_until(clock.now(), last, beat_rate, &mut sampler);
                 status.beat();
             }
             Some(points) = sampler.finished() => {
@@ -110,6 +103,9 @@ pub async fn run<S: Sink, C: Clock>(
                 status.unsampled(sampler.unsampled());
             }
             Some(entries) = reload.recv() => {
+                // What has passed is the old entries' and on their beat: the new ones
+                // neither missed it nor make up for it.
+                last = sample_until(clock.now(), last, beat_rate, &mut sampler);
                 sampler.replace(entries);
                 if sampler.beat() != beat_rate {
                     beat_rate = sampler.beat();
@@ -208,12 +204,26 @@ async fn wait_until_ready(sink: &impl Sink, retry: Retry) -> Result<(), RunError
     }
 }
 
-async fn start_beats<C: Clock>(
-    clock: &C,
-    beat: crate::schedule::Beat,
-) -> Result<C::Beats, RunError> {
+async fn start_beats<C: Clock>(clock: &C, beat: Beat) -> Result<C::Beats, RunError> {
     let beats = clock.beats(beat).await;
     beats.map_err(|source| RunError::Clock { source })
+}
+
+/// Begins the ticks of the moments since `last`; returns the new `last`.
+fn sample_until(
+    now: DateTime<Utc>,
+    last: DateTime<Utc>,
+    beat: Beat,
+    sampler: &mut Sampler,
+) -> DateTime<Utc> {
+    let passed = moments(last, now, beat);
+    if let Some(missed) = passed.missed {
+        tell_missed(sampler, missed);
+    }
+    for moment in passed.fresh {
+        sampler.start(moment, Which::Due);
+    }
+    passed.last
 }
 
 /// A machine that slept misses ticks; values taken now would be others.

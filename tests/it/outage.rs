@@ -171,6 +171,25 @@ async fn tick_goes_before_a_backlog_that_is_being_retried() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tick_that_came_during_the_retries_of_another_goes_before_the_backlog() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, TimeDelta::minutes(200), no_answer())
+        .slow(Duration::from_secs(25));
+    // Three attempts of 25 s outlast the minute to the next tick.
+    let config = fourteen_every_minute(&[("RETRY_MAX", "2"), ("RETRY_BASE", "1ms")]);
+    run_for(config, &clock, &sink, TimeDelta::minutes(220)).await;
+    let accepted = sink.accepted();
+    let first_full = accepted.iter().position(|put| put.points.len() == 1000);
+    let newest_before: Vec<_> = accepted[..first_full.unwrap()]
+        .iter()
+        .map(|put| put.newest)
+        .collect();
+    let full_at = accepted[first_full.unwrap()].at;
+    let newest = (1..=220).map(tick).filter(|tick| *tick <= full_at).max();
+    assert_eq!(newest_before.last().copied(), newest, "{newest_before:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn tick_that_came_during_the_delay_of_a_retry_goes_when_that_has_failed() {
     let clock = FakeClock::new();
     let unavailable = FailureKind::Refused {

@@ -175,6 +175,28 @@ async fn reload_gives_a_changed_entry_a_source_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn reload_to_seconds_makes_up_for_nothing_and_misses_nothing() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = accepts(&clock);
+    let variables = [("PUBLISH_ON_START", "false")];
+    let before = crontab("* * * * * name=A value=1", &variables);
+    let after = crontab("* * * * * * name=B value=1", &variables);
+    reload_after(before, after, 60, &clock, &sink).await;
+    let accepted = sink.accepted();
+    let of_b = accepted.iter().flat_map(|put| &put.points);
+    let of_b: Vec<_> = of_b
+        .filter(|point| point.metric.name.as_str() == "B")
+        .map(|point| point.at)
+        .collect();
+    let expected: Vec<_> = (61..95).map(|after| at(seconds(after))).collect();
+    // Both ends fall together with other events, in either order.
+    assert!(of_b.first() >= expected.first(), "{:?}", of_b.first());
+    assert!(of_b.len() >= expected.len(), "{of_b:?}");
+    assert!(log.lines("ticks missed").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn points_due_together_leave_in_one_request_for_each_namespace() {
     let clock = FakeClock::new();
     let sink = accepts(&clock);
