@@ -118,6 +118,9 @@ pub async fn run<S: Sink, C: Clock>(
     }
     status.stopping();
     beats.stop().await;
+    while let Some(points) = sampler.finished_by_now() {
+        lanes.push(points);
+    }
     let unsampled = sampler.unsampled();
     drop(sampler);
     info!(

@@ -109,6 +109,11 @@ impl Sampler {
         }
     }
 
+    /// The points of a tick that is sampled whole already.
+    pub(super) fn finished_by_now(&mut self) -> Option<Vec<Point>> {
+        self.ticks.try_join_next()?.ok()
+    }
+
     /// Takes new entries; one that did not change keeps its state.
     pub(super) fn replace(&mut self, entries: Vec<Entry>) {
         let mut old = std::mem::take(&mut self.slots);

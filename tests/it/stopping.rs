@@ -102,6 +102,17 @@ async fn idle_run_with_jitter_stops_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn values_taken_before_the_stop_are_sent() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |_, _| Ok(()));
+    let mut config = config(&[("PUBLISH_ON_START", "false")]);
+    // The value is there at the moment of the stop.
+    config.entries[0].source = FakeSource::new(Duration::from_secs(4));
+    let summary = run_for(config, &clock, &sink, seconds(34)).await;
+    assert_eq!((summary.sent, summary.unsent), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn once_sends_everything_with_the_usual_retries() {
     let clock = FakeClock::new();
     let sink = FakeSink::down_until(&clock, seconds(1), no_answer());
