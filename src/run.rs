@@ -76,7 +76,7 @@ pub async fn run<S: Sink, C: Clock>(
     status.started(clock.now());
     tokio::select! {
         ready = wait_until_ready(&sink, config.retry) => ready?,
-        () = &mut shutdown => return Ok(Summary::default()),
+        () = &mut shutdown => return Ok(nothing_done(started)),
     }
     let clock = Arc::new(clock);
     let grace = config.shutdown_grace;
@@ -146,7 +146,7 @@ pub async fn once<S: Sink, C: Clock>(
     let started = Instant::now();
     tokio::select! {
         ready = wait_until_ready(&sink, config.retry) => ready?,
-        () = &mut shutdown => return Ok(Summary::default()),
+        () = &mut shutdown => return Ok(nothing_done(started)),
     }
     let clock = Arc::new(clock);
     let grace = config.shutdown_grace;
@@ -205,6 +205,13 @@ async fn wait_until_ready(sink: &impl Sink, retry: Retry) -> Result<(), RunError
             return Ok(());
         }
     }
+}
+
+/// The end of a run that was stopped before it could begin.
+fn nothing_done(started: Instant) -> Summary {
+    let summary = Summary::default();
+    summary.log(started.elapsed());
+    summary
 }
 
 async fn start_beats<C: Clock>(clock: &C, beat: Beat) -> Result<C::Beats, RunError> {

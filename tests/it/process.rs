@@ -9,6 +9,7 @@ use cloudwatch_local::Fault;
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 use crate::support::{Ended, PATIENCE, Setup, endpoint, text};
@@ -201,6 +202,22 @@ async fn second_signal_ends_at_once() {
     let ended = publisher.ended().await;
     assert_eq!(ended.code(), Some(1));
     ended.line("second signal, ended at once");
+}
+
+#[tokio::test]
+async fn stop_before_credentials_are_there_is_a_clean_stop_too() {
+    // A server of container credentials that takes the connection and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let setup = idle("http://127.0.0.1:1")
+        .without("AWS_ACCESS_KEY_ID")
+        .without("AWS_SECRET_ACCESS_KEY")
+        .with("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
+    let publisher = setup.start();
+    let _connection = silent.accept().await.unwrap();
+    let ended = publisher.stopped().await;
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(ended.line("stopped")["points_sent"], 0);
 }
 
 #[tokio::test]
