@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cw_publisher::config::Config;
+use cw_publisher::health::Status;
 use cw_publisher::run::{Controls, run};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -132,6 +133,7 @@ async fn reload_after(
     let controls = Controls {
         shutdown: sleep(Duration::from_secs(95)),
         reload,
+        status: Arc::new(Status::new(3)),
     };
     let reloading = async {
         sleep(Duration::from_secs(after)).await;
