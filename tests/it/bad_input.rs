@@ -9,8 +9,11 @@ mod rows;
 
 use rows::{LINES, SETTINGS};
 
-fn check() -> Setup {
-    Setup::new("http://127.0.0.1:1").arg("check")
+/// What ends by itself, whether the configuration is taken or refused.
+fn dry_run() -> Setup {
+    Setup::new("http://127.0.0.1:1")
+        .arg("once")
+        .arg("--dry-run")
 }
 
 /// What was said of each setting and line.
@@ -40,9 +43,11 @@ async fn every_wrong_setting_is_refused_by_name_and_with_what_would_be_right() {
         rounds[round].insert(setting, (value, right));
     }
     for round in rounds {
-        let setup = round.iter().fold(check(), |setup, (setting, (value, _))| {
-            setup.with(setting, value)
-        });
+        let setup = round
+            .iter()
+            .fold(dry_run(), |setup, (setting, (value, _))| {
+                setup.with(setting, value)
+            });
         let ended = setup.finish().await;
         let problems = problems(&ended);
         for (setting, (value, right)) in &round {
@@ -65,7 +70,7 @@ async fn every_wrong_line_is_refused_with_its_place_and_what_would_be_right() {
     let lines: String = LINES.iter().map(|(line, ..)| format!("{line}\n")).collect();
     std::fs::write(crontab.path(), lines).unwrap();
     let path = crontab.path().display().to_string();
-    let ended = check().with("CRONTAB", &path).finish().await;
+    let ended = dry_run().with("CRONTAB", &path).finish().await;
     let problems = problems(&ended);
     for (number, (line, column, right)) in (1..).zip(LINES) {
         let before = format!("{path}:{number}:");
@@ -91,6 +96,16 @@ async fn every_wrong_line_is_refused_with_its_place_and_what_would_be_right() {
 async fn settings_and_lines_are_told_in_one_go_by_every_command() {
     let crontab = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(crontab.path(), "* * * * * name=A value=x\n").unwrap();
+    let places = |ended: &Ended| {
+        let mut places: Vec<_> = problems(ended)
+            .into_iter()
+            .map(|(place, _)| place)
+            .collect();
+        places.sort_unstable();
+        places
+    };
+    let line = format!("{}:1:24", crontab.path().display());
+    let expected = [&line, "AWS_REGION", "LOG_FORMAT", "RETRY_MAX"];
     for command in ["run", "once", "check"] {
         let setup = Setup::bare()
             .with("AWS_REGION", "")
@@ -99,20 +114,19 @@ async fn settings_and_lines_are_told_in_one_go_by_every_command() {
             .with("LOG_FORMAT", "y")
             .arg(command);
         let ended = setup.finish().await;
-        let mut places: Vec<_> = problems(&ended)
-            .into_iter()
-            .map(|(place, _)| place)
-            .collect();
-        places.sort_unstable();
-        let line = format!("{}:1:24", crontab.path().display());
-        let expected = [&line, "AWS_REGION", "LOG_FORMAT", "RETRY_MAX"];
-        assert_eq!(places, expected, "{command}");
+        if command == "check" {
+            assert_eq!(ended.code(), Some(78));
+            let begins = |place| ended.stderr.lines().any(|line| line.starts_with(place));
+            assert!(expected.into_iter().all(begins), "{ended:#?}");
+        } else {
+            assert_eq!(places(&ended), expected, "{command}");
+        }
     }
 }
 
 #[tokio::test]
 async fn crontab_that_is_not_there_or_has_nothing_in_it_is_refused() {
-    let ended = check().with("CRONTAB", "/nothing/here").finish().await;
+    let ended = dry_run().with("CRONTAB", "/nothing/here").finish().await;
     let [(setting, problem)] = &problems(&ended)[..] else {
         panic!("{ended:#?}");
     };
@@ -120,7 +134,7 @@ async fn crontab_that_is_not_there_or_has_nothing_in_it_is_refused() {
     assert!(problem.contains("/nothing/here"), "{problem}");
 
     let empty = tempfile::NamedTempFile::new().unwrap();
-    let ended = check()
+    let ended = dry_run()
         .with("CRONTAB", empty.path().display())
         .finish()
         .await;
@@ -131,7 +145,7 @@ async fn crontab_that_is_not_there_or_has_nothing_in_it_is_refused() {
 
     let binary = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(binary.path(), b"\xff\xfe\x00* * *").unwrap();
-    let ended = check()
+    let ended = dry_run()
         .with("CRONTAB", binary.path().display())
         .finish()
         .await;
@@ -145,7 +159,7 @@ async fn crontab_that_is_not_there_or_has_nothing_in_it_is_refused() {
 async fn flood_of_problems_is_cut_off() {
     let crontab = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(crontab.path(), "nonsense\n".repeat(100_000)).unwrap();
-    let ended = check()
+    let ended = dry_run()
         .with("CRONTAB", crontab.path().display())
         .finish()
         .await;
@@ -156,7 +170,7 @@ async fn flood_of_problems_is_cut_off() {
 
 #[tokio::test]
 async fn misspelt_variable_draws_a_warning_with_the_nearest_name() {
-    let setup = check()
+    let setup = dry_run()
         .with("METRIC_NAMSPACE", "Shop")
         .with("METRIC_VALEU", "1");
     let ended = setup.finish().await;
@@ -180,10 +194,13 @@ async fn empty_means_unset_and_white_space_around_a_value_is_nothing() {
     let setup = SETTINGS
         .iter()
         .filter(|(name, ..)| *name != "AWS_REGION")
-        .fold(check(), |setup, (name, ..)| setup.with(name, " "));
+        .fold(dry_run(), |setup, (name, ..)| setup.with(name, " "));
     let ended = setup.with("AWS_REGION", " us-east-1\t").finish().await;
     assert_eq!(ended.code(), Some(0), "{ended:#?}");
-    assert!(ended.output.is_empty(), "{ended:#?}");
+    assert!(
+        ended.lines("configuration looks wrong").is_empty(),
+        "{ended:#?}"
+    );
 }
 
 const SECRET: &str = "Sw0rdf1sh";
@@ -214,11 +231,11 @@ async fn secrets_are_never_shown() {
     // Refused: every setting with a URL for a value, and lines with one.
     let setup = SETTINGS
         .iter()
-        .fold(check(), |setup, (name, ..)| setup.with(name, &url));
+        .fold(dry_run(), |setup, (name, ..)| setup.with(name, &url));
     let refused = secrets(setup).without("LOG_LEVEL").finish().await;
     assert!(problems(&refused).len() > 12, "{refused:#?}");
     assert_silent(&refused);
-    let setup = check().with("CRONTAB", crontab.path().display());
+    let setup = dry_run().with("CRONTAB", crontab.path().display());
     let refused = secrets(setup).finish().await;
     assert!(problems(&refused).len() >= 3, "{refused:#?}");
     assert_silent(&refused);
