@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cw_publisher::config::Config;
-use cw_publisher::health::Status;
-use cw_publisher::run::{Controls, run};
+use cw_publisher::run::run;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::support::{
-    Capture, FakeClock, FakeSink, FakeSource, at, config, crontab, no_answer, run_for, text,
+    Capture, FakeClock, FakeSink, FakeSource, at, config, controls, crontab, no_answer, run_for,
+    text,
 };
 
 fn seconds(seconds: i64) -> TimeDelta {
@@ -130,11 +130,7 @@ async fn reload_after(
     sink: &FakeSink,
 ) {
     let (entries, reload) = mpsc::channel(1);
-    let controls = Controls {
-        shutdown: sleep(Duration::from_secs(95)),
-        reload,
-        status: Arc::new(Status::new(3)),
-    };
+    let controls = controls(Duration::from_secs(95), reload);
     let reloading = async {
         sleep(Duration::from_secs(after)).await;
         entries.send(reloaded.entries).await.unwrap();

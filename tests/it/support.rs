@@ -5,7 +5,8 @@ mod log;
 mod publisher;
 
 pub(crate) use fakes::{
-    FakeClock, FakeSink, FakeSource, Put, at, config, crontab, no_answer, refused, run_for,
+    FakeClock, FakeSink, FakeSource, Put, at, config, controls, crontab, no_answer, refused,
+    run_for,
 };
 pub(crate) use log::{Capture, text};
 pub(crate) use publisher::{Ended, PATIENCE, Setup};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cw_publisher::clock::{Beats, Clock};
-use cw_publisher::config::{Config, Environment, Inputs};
+use cw_publisher::config::{Config, Entry, Environment, Inputs};
 use cw_publisher::health::Status;
 use cw_publisher::metric::{Point, Value};
 use cw_publisher::outbox::Batch;
@@ -294,6 +294,18 @@ impl Drop for Running<'_> {
     }
 }
 
+/// Stops the run after so long.
+pub(crate) fn controls(
+    duration: Duration,
+    reload: mpsc::Receiver<Vec<Entry>>,
+) -> Controls<impl Future<Output = ()>> {
+    Controls {
+        shutdown: sleep(duration),
+        reload,
+        status: Arc::new(Status::new(3)),
+    }
+}
+
 /// Publishes for so long on the fake clock, then stops.
 pub(crate) async fn run_for(
     config: Config,
@@ -302,11 +314,7 @@ pub(crate) async fn run_for(
     duration: TimeDelta,
 ) -> Summary {
     let (_reload, reloaded) = mpsc::channel(1);
-    let controls = Controls {
-        shutdown: sleep(duration.to_std().unwrap()),
-        reload: reloaded,
-        status: Arc::new(Status::new(3)),
-    };
+    let controls = controls(duration.to_std().unwrap(), reloaded);
     run(config, sink.clone(), clock.clone(), controls)
         .await
         .unwrap()
