@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use crate::credentials::Credentials;
 use crate::fault::{Blame, Fault, Faults};
+use crate::page;
 use crate::server::CloudWatchLocal;
 use crate::state::{ClockOffset, Inner};
 use crate::store::{Attempt, ReceivedPoint, ReceivedRequest, RefusedRequest, Series};
@@ -46,6 +47,12 @@ impl CloudWatchLocal {
     #[must_use]
     pub fn series(&self) -> Vec<Series> {
         self.state.lock().store.series().cloned().collect()
+    }
+
+    /// The same as JSON, as `GET /series` shows it.
+    #[must_use]
+    pub fn series_json(&self) -> String {
+        page::series(&self.state.lock()).to_string()
     }
 
     /// How many connections were opened.

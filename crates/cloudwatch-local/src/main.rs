@@ -1,8 +1,10 @@
 //! `cloudwatch-local`: the endpoint as a process, for demonstrations and compose files.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cloudwatch_local::{CloudWatchLocal, Credentials};
@@ -18,10 +20,11 @@ const REQUESTS_KEPT: usize = 100;
 const HELP: &str = "\
 A small, strict CloudWatch endpoint on this machine.
 
-cloudwatch-local [--listen HOST:PORT] [--credentials KEY:SECRET]...
+cloudwatch-local [--listen HOST:PORT] [--credentials KEY:SECRET]... [--report FILE]
 
   --listen       where to listen (else CLOUDWATCH_LOCAL_LISTEN, else 127.0.0.1:4580)
   --credentials  an access key that is known, with its secret (else test:test)
+  --report       when stopped, write what was received to this file, as /series shows it
 
 Point a publisher at it with AWS_ENDPOINT_URL_CLOUDWATCH. Open it in a browser to see what it
 received; /series, /refused and /summary tell the same as JSON.
@@ -49,6 +52,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     #[allow(clippy::disallowed_methods)] // A program's main reads the environment.
     let listen = std::env::var(LISTEN_VARIABLE).ok();
     let mut listen = listen.filter(|text| !text.is_empty());
+    let mut report = None;
     let mut builder = CloudWatchLocal::builder().keep(POINTS_KEPT, REQUESTS_KEPT);
 
     let mut arguments = std::env::args().skip(1);
@@ -66,6 +70,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
                     .ok_or("--credentials needs KEY:SECRET, for example test:test")?;
                 builder = builder.credentials(Credentials::new(key, secret));
             }
+            "--report" => report = Some(PathBuf::from(value()?)),
             "--help" | "-h" => return Ok(io::stdout().write_all(HELP.as_bytes())?),
             other => return Err(format!("{other:?} is no argument, see --help").into()),
         }
@@ -85,5 +90,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
         _ = interrupt.recv() => {}
     }
     endpoint.stop().await;
+    if let Some(file) = report {
+        fs::write(&file, endpoint.series_json())
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
     Ok(())
 }

@@ -96,7 +96,8 @@ fn summary(inner: &Inner) -> Value {
     })
 }
 
-fn series(inner: &Inner) -> Value {
+/// The points by metric.
+pub(crate) fn series(inner: &Inner) -> Value {
     let described = inner.store.series().map(|series| {
         let mut value = describe(series);
         value["points"] = json!(series.points);
