@@ -7,6 +7,7 @@
 mod bad_input;
 mod check;
 mod delivery;
+mod deploy;
 mod health;
 mod isolation;
 mod outage;
