@@ -3,18 +3,23 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
-use chrono_tz::{TZ_VARIANTS, Tz};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
 
 use crate::text::{excerpt, nearest};
 
-/// Offsets are compared a day apart to find where they change: no zone has changed
-/// twice within a day since 1970.
-const PROBE: TimeDelta = TimeDelta::days(1);
+// Made by build.rs from `chrono-tz`. `ZONES`, sorted by name, tells where in the other two
+// a zone's part begins and ends: `FROM`, Unix seconds, and `MINUTES`, how far clocks are
+// ahead of UTC from then on.
+include!(concat!(env!("OUT_DIR"), "/zones.rs"));
 
-/// A time zone of the IANA database, for example `Australia/Sydney`; UTC by default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Zone(Tz);
+const UTC_NAME: &str = "UTC";
+
+/// A time zone of the IANA database, for example `Australia/Sydney`; UTC by default. It
+/// knows the changes of its clocks from 2000 up to 2100.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Zone {
+    index: u16,
+}
 
 /// Why a text is not a time zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +33,9 @@ impl Zone {
     /// The moment as people in the zone write it.
     #[must_use]
     pub fn civil(self, at: DateTime<Utc>) -> DateTime<FixedOffset> {
-        at.with_timezone(&self.0.offset_from_utc_datetime(&at.naive_utc()).fix())
+        let seconds = self.minutes(at) * 60;
+        let offset = FixedOffset::east_opt(seconds).expect("less than a day from UTC");
+        at.with_timezone(&offset)
     }
 
     /// What clocks in the zone show at `at`.
@@ -38,49 +45,56 @@ impl Zone {
 
     /// How far clocks in the zone are ahead of UTC at `at`.
     pub(super) fn offset(self, at: DateTime<Utc>) -> TimeDelta {
-        if self.0 == Tz::UTC {
-            return TimeDelta::zero();
-        }
-        let offset = self.0.offset_from_utc_datetime(&at.naive_utc());
-        TimeDelta::seconds(offset.fix().local_minus_utc().into())
+        TimeDelta::minutes(self.minutes(at).into())
     }
 
     /// The first moment at which clocks in the zone show `local`, if they ever do.
     pub(super) fn first_at(self, local: NaiveDateTime) -> Option<DateTime<Utc>> {
-        let first = self.0.from_local_datetime(&local).earliest()?;
-        Some(first.with_timezone(&Utc))
+        // Clocks are less than a day from UTC, and never change twice within two.
+        [TimeDelta::days(-1), TimeDelta::days(1)]
+            .into_iter()
+            .map(|away| local.and_utc() - self.offset(local.and_utc() + away))
+            .filter(|at| self.local(*at) == local)
+            .min()
     }
 
     /// The first moment behind `from`, up to and with `to`, that has another offset than `from`.
     pub(super) fn change(self, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        if self.0 == Tz::UTC {
-            return None;
-        }
-        let offset = self.offset(from);
-        let mut same = from;
-        while same < to {
-            let mut other = to.min(same + PROBE);
-            if self.offset(other) == offset {
-                same = other;
-                continue;
-            }
-            while other - same > TimeDelta::seconds(1) {
-                let middle = same + TimeDelta::seconds((other - same).num_seconds() / 2);
-                if self.offset(middle) == offset {
-                    same = middle;
-                } else {
-                    other = middle;
-                }
-            }
-            return Some(other);
-        }
-        None
+        let (changes, _) = self.changes();
+        // The first row is no change, but where the table begins.
+        let changes = &changes[1..];
+        let later = changes.partition_point(|change| i64::from(*change) <= from.timestamp());
+        let change = DateTime::from_timestamp((*changes.get(later)?).into(), 0)?;
+        (change <= to).then_some(change)
+    }
+
+    fn minutes(self, at: DateTime<Utc>) -> i32 {
+        let (from, minutes) = self.changes();
+        let later = from.partition_point(|from| i64::from(*from) <= at.timestamp());
+        minutes[later.saturating_sub(1)].into()
+    }
+
+    fn name(self) -> &'static str {
+        ZONES[usize::from(self.index)].0
+    }
+
+    fn changes(self) -> (&'static [u32], &'static [i16]) {
+        let (_, start, end) = ZONES[usize::from(self.index)];
+        let part = usize::from(start)..usize::from(end);
+        (&FROM[part.clone()], &MINUTES[part])
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        let index = ZONES.binary_search_by_key(&name, |(name, ..)| name).ok()?;
+        Some(Self {
+            index: u16::try_from(index).ok()?,
+        })
     }
 }
 
 impl Default for Zone {
     fn default() -> Self {
-        Self(Tz::UTC)
+        Self::of(UTC_NAME).expect("UTC is in the table")
     }
 }
 
@@ -88,23 +102,26 @@ impl FromStr for Zone {
     type Err = ZoneError;
 
     fn from_str(text: &str) -> Result<Self, ZoneError> {
-        match text.parse() {
-            Ok(zone) => Ok(Self(zone)),
-            Err(_) => Err(ZoneError::Unknown {
-                given: excerpt(text),
-            }),
-        }
+        Self::of(text).ok_or_else(|| ZoneError::Unknown {
+            given: excerpt(text),
+        })
     }
 }
 
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name())
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Zone").field(&self.name()).finish()
     }
 }
 
 fn suggestion(given: &str) -> String {
-    match nearest(given, TZ_VARIANTS.iter().map(|zone| zone.name())) {
+    match nearest(given, ZONES.iter().map(|(name, ..)| *name)) {
         Some(name) => format!(", did you mean {name}?"),
         None => String::new(),
     }
@@ -112,7 +129,46 @@ fn suggestion(given: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{Offset, TimeZone};
+    use chrono_tz::{TZ_VARIANTS, Tz};
+
     use super::*;
+
+    fn theirs(zone: Tz, at: DateTime<Utc>) -> TimeDelta {
+        let offset = zone.offset_from_utc_datetime(&at.naive_utc());
+        TimeDelta::seconds(offset.fix().local_minus_utc().into())
+    }
+
+    #[test]
+    fn table_says_what_chrono_tz_says() {
+        assert_eq!(ZONES.len(), TZ_VARIANTS.len());
+        let (first, last) = (946_684_800, 4_102_444_800);
+        for theirs_zone in TZ_VARIANTS {
+            let zone: Zone = theirs_zone.name().parse().unwrap();
+            let (from, _) = zone.changes();
+            let around = from.iter().flat_map(|from| [*from - 1, *from]).skip(1);
+            // 101 is prime to the days of a week, so that every week day comes by.
+            let between = (first..last).step_by(101 * 86_400);
+            for at in around.map(i64::from).chain(between) {
+                let at = DateTime::from_timestamp(at, 0).unwrap();
+                assert_eq!(zone.offset(at), theirs(theirs_zone, at), "{zone} at {at}");
+                let local = zone.local(at);
+                let first = theirs_zone.from_local_datetime(&local).earliest();
+                assert_eq!(
+                    zone.first_at(local),
+                    first.map(|at| at.to_utc()),
+                    "{zone}, {local}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn time_that_clocks_skip_never_comes() {
+        let zone: Zone = "Pacific/Apia".parse().unwrap();
+        let skipped: NaiveDateTime = "2011-12-30T12:00:00".parse().unwrap();
+        assert_eq!(zone.first_at(skipped), None);
+    }
 
     #[test]
     fn unknown_zone_is_answered_with_the_nearest() {

@@ -1,0 +1,102 @@
+//! Packs the time zones of `chrono-tz` into tables of a tenth of its size.
+//!
+//! Its own tables hold names of offsets, which nobody asks for here, and changes since the
+//! 19th century, 1.3 MB in all with a pointer in each line; that is a fifth of what the
+//! image may weigh, and as much memory, for the pointers are written when the program starts.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::{env, fs};
+
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono_tz::{TZ_VARIANTS, Tz};
+
+/// Schedules are asked about the present; their tests go back as far as 2008.
+const FIRST_YEAR: &str = "2000-01-01T00:00:00Z";
+/// `chrono-tz` knows no changes after that.
+const LAST_YEAR: &str = "2100-01-01T00:00:00Z";
+/// Offsets are compared so far apart to find where they change: no zone has changed twice
+/// within that time.
+const PROBE: TimeDelta = TimeDelta::days(2);
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let (first, last) = (moment(FIRST_YEAR), moment(LAST_YEAR));
+    let mut zones = TZ_VARIANTS;
+    zones.sort_unstable_by_key(|zone| zone.name());
+
+    let mut packed: Vec<(u32, i16)> = Vec::new();
+    let mut places = HashMap::new();
+    let mut index = String::new();
+    for zone in zones {
+        // Many names stand for the same clocks.
+        let (start, end) =
+            *places
+                .entry(changes(zone, first, last))
+                .or_insert_with_key(|changes| {
+                    let start = packed.len();
+                    packed.extend(changes);
+                    (start, packed.len())
+                });
+        writeln!(index, "    ({:?}, {start}, {end}),", zone.name()).expect("a String takes all");
+    }
+
+    let (at, minutes): (Vec<u32>, Vec<i16>) = packed.into_iter().unzip();
+    let code = format!(
+        "static ZONES: [(&str, u16, u16); {}] = [\n{index}];\n\
+         static FROM: [u32; {}] = {at:?};\n\
+         static MINUTES: [i16; {}] = {minutes:?};\n",
+        zones.len(),
+        at.len(),
+        minutes.len(),
+    );
+    let out = env::var_os("OUT_DIR").expect("cargo sets it");
+    fs::write(Path::new(&out).join("zones.rs"), code).expect("OUT_DIR can be written");
+}
+
+/// The offset at `first`, then each moment with another one: Unix seconds, and minutes that
+/// clocks are ahead of UTC from then on.
+fn changes(zone: Tz, first: DateTime<Utc>, last: DateTime<Utc>) -> Vec<(u32, i16)> {
+    let mut found = vec![(seconds(first), offset(zone, first))];
+    let mut same = first;
+    while same < last {
+        let mut other = same + PROBE;
+        if offset(zone, other) == offset(zone, same) {
+            same = other;
+            continue;
+        }
+        while other - same > TimeDelta::seconds(1) {
+            let middle = same + TimeDelta::seconds((other - same).num_seconds() / 2);
+            if offset(zone, middle) == offset(zone, same) {
+                same = middle;
+            } else {
+                other = middle;
+            }
+        }
+        found.push((seconds(other), offset(zone, other)));
+        same = other;
+    }
+    found
+}
+
+fn offset(zone: Tz, at: DateTime<Utc>) -> i16 {
+    let seconds = zone
+        .offset_from_utc_datetime(&at.naive_utc())
+        .fix()
+        .local_minus_utc();
+    assert_eq!(
+        seconds % 60,
+        0,
+        "{zone} has an offset of odd seconds at {at}"
+    );
+    i16::try_from(seconds / 60).expect("a day has 1440 minutes")
+}
+
+fn seconds(at: DateTime<Utc>) -> u32 {
+    u32::try_from(at.timestamp()).expect("the years are between 1970 and 2106")
+}
+
+fn moment(text: &str) -> DateTime<Utc> {
+    text.parse().expect("a constant of this file")
+}
