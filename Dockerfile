@@ -1,0 +1,62 @@
+# Builds the image of cw-publisher: one static binary and the CA certificates.
+#
+#     docker build -t cw-publisher .
+#
+# It builds for the machine it runs on (amd64 or arm64), with or without BuildKit. Any
+# builder image serves that has Rust with the musl target, a C compiler for it and CA
+# certificates. To pin the builder by its content and not only by its tag:
+#
+#     docker build --build-arg RUST_IMAGE=rust:1.95.0-alpine3.22@sha256:<digest> .
+#
+# where `docker buildx imagetools inspect rust:1.95.0-alpine3.22` prints the digest.
+ARG RUST_IMAGE=rust:1.95.0-alpine3.22
+
+FROM ${RUST_IMAGE} AS build
+# ring compiles C. Alpine's Rust images bring gcc, but not each of them the C headers.
+RUN if command -v apk >/dev/null; then apk add --no-cache ca-certificates gcc musl-dev; fi
+WORKDIR /build
+
+# The dependencies alone come first, with an empty program, so that a change of the sources
+# does not compile them again. `cargo clean` then removes all that is left of the empty
+# program: the sources keep the dates of their checkout, so they may look older than it.
+COPY Cargo.toml Cargo.lock build.rs ./
+COPY .cargo .cargo
+COPY crates crates
+RUN set -eu; \
+    for directory in . crates/*/; do mkdir -p "$directory/src"; echo '//! Empty.' >"$directory/src/lib.rs"; done; \
+    printf '//! Empty.\nfn main() {}\n' >src/main.rs; \
+    target="$(uname -m)-unknown-linux-musl"; \
+    cargo build --locked --release --no-default-features --target "$target" --bin cw-publisher; \
+    cargo clean --release --target "$target" --package cw-publisher; \
+    rm -r src
+
+COPY src src
+RUN set -eu; \
+    target="$(uname -m)-unknown-linux-musl"; \
+    cargo build --locked --release --no-default-features --target "$target" --bin cw-publisher; \
+    mkdir -p /image/etc/ssl/certs /spool; \
+    cp "target/$target/release/cw-publisher" /image/; \
+    cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/
+
+FROM scratch
+COPY --from=build /image /
+# A volume that is mounted here takes over the owner, so that SPOOL_DIR is writable.
+COPY --from=build --chown=65532:65532 /spool /var/spool/cw-publisher
+
+# Numeric: the image has no /etc/passwd, and Kubernetes' runAsNonRoot wants a number.
+USER 65532:65532
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
+    CMD ["/cw-publisher", "healthcheck"]
+ENTRYPOINT ["/cw-publisher"]
+
+# At the end, for they differ from build to build.
+ARG VERSION=dev
+ARG REVISION=unknown
+ARG SOURCE=""
+LABEL org.opencontainers.image.title="cw-publisher" \
+      org.opencontainers.image.description="Publishes metrics to Amazon CloudWatch on a schedule and loses no point in an outage" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
