@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compares the exposition parser with the one of prometheus_client (PyPI).
 
-    prometheus_oracle.py [--count N] [--seed N] PARSER [DOCUMENT...]
+    cargo build --example exposition
+    prometheus_oracle.py [--count N] [--seed N] [DOCUMENT...]
 
-PARSER is the built example `exposition`. Expositions are generated from a fixed seed, half
-in the text format 0.0.4 and half in OpenMetrics 1.0, and each DOCUMENT is added: a file of
-metrics (`*.prom`, `*.om`) or a Markdown text whose code blocks are expositions, such as
-Prometheus' "Exposition formats" and the specification of OpenMetrics (`open*.md`). What the peer accepts
+Expositions are generated from a fixed seed, half in the text format 0.0.4 and half in
+OpenMetrics 1.0, and each DOCUMENT is added (else those of tests/fixtures): a file of metrics
+(`*.prom`, `*.om`) or a Markdown text whose code blocks are expositions, such as Prometheus'
+"Exposition formats" and the specification of OpenMetrics (`open*.md`). What the peer accepts
 must be read here with the same names, labels, values, times and types. What the peer
 refuses may be read here: it also checks what only a producer has to mind.
 """
@@ -23,6 +24,8 @@ import sys
 from prometheus_client import openmetrics, parser
 import prometheus_client.openmetrics.parser  # noqa: F401
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FIXTURES = sorted((ROOT / "tests/fixtures/prometheus").glob("*.[po]*m"))
 TEXT = "text/plain; version=0.0.4"
 OPEN = "application/openmetrics-text; version=1.0.0"
 SUFFIXES = {
@@ -290,8 +293,8 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--count", type=int, default=1000)
     arguments.add_argument("--seed", type=int, default=4)
-    arguments.add_argument("parser")
-    arguments.add_argument("documents", nargs="*", type=pathlib.Path)
+    arguments.add_argument("--program", default=ROOT / "target/debug/examples/exposition")
+    arguments.add_argument("documents", nargs="*", type=pathlib.Path, default=FIXTURES)
     arguments = arguments.parse_args()
 
     generator = Generator(arguments.seed)
@@ -306,7 +309,7 @@ def main():
 
     passed = failed = skipped = 0
     for name, text, kind, is_whole in cases:
-        found, refused = difference(arguments.parser, text, kind)
+        found, refused = difference(arguments.program, text, kind)
         if refused and is_whole:
             found = f"the peer refuses it: {refused}"
         if found:
