@@ -16,15 +16,17 @@ FROM ${RUST_IMAGE} AS build
 RUN if command -v apk >/dev/null; then apk add --no-cache ca-certificates gcc musl-dev; fi
 WORKDIR /build
 
-# The dependencies alone come first, with an empty program, so that a change of the sources
-# does not compile them again. `cargo clean` then removes all that is left of the empty
-# program: the sources keep the dates of their checkout, so they may look older than it.
+# The dependencies alone come first, with an empty program and empty files for whatever else
+# the manifests name, so that a change of the sources does not compile them again. `cargo
+# clean` then removes all that is left of the empty program: the sources keep the dates of
+# their checkout, so they may look older than it.
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY .cargo .cargo
-COPY crates crates
+COPY crates/cloudwatch-local/Cargo.toml crates/cloudwatch-local/
 RUN set -eu; \
-    for directory in . crates/*/; do mkdir -p "$directory/src"; echo '//! Empty.' >"$directory/src/lib.rs"; done; \
-    printf '//! Empty.\nfn main() {}\n' >src/main.rs; \
+    mkdir -p src examples crates/cloudwatch-local/src; \
+    printf '//! Empty.\nfn main() {}\n' | \
+        tee src/main.rs examples/completions.rs crates/cloudwatch-local/src/main.rs >src/lib.rs; \
     target="$(uname -m)-unknown-linux-musl"; \
     cargo build --locked --release --no-default-features --target "$target" --bin cw-publisher; \
     cargo clean --release --target "$target" --package cw-publisher; \

@@ -12,8 +12,8 @@ COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 # The endpoint uses nothing of the publisher, whose manifest is that of the workspace as well.
 RUN set -eu; \
-    mkdir src; \
-    touch src/lib.rs src/main.rs; \
+    mkdir src examples; \
+    touch src/lib.rs src/main.rs examples/completions.rs; \
     target="$(uname -m)-unknown-linux-musl"; \
     cargo build --locked --release --target "$target" --package cloudwatch-local; \
     mkdir /image; \
