@@ -1,6 +1,7 @@
 //! The access keys that the endpoint knows.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 /// An access key with its secret, and the session token of temporary credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,7 +9,8 @@ pub struct Credentials {
     pub(crate) access_key: String,
     pub(crate) secret_key: String,
     pub(crate) session_token: Option<String>,
-    pub(crate) expired: bool,
+    /// When they are past their time.
+    pub(crate) end: Option<SystemTime>,
 }
 
 impl Credentials {
@@ -19,7 +21,7 @@ impl Credentials {
             access_key: access_key.to_owned(),
             secret_key: secret_key.to_owned(),
             session_token: None,
-            expired: false,
+            end: None,
         }
     }
 
@@ -30,11 +32,18 @@ impl Credentials {
         self
     }
 
-    /// Credentials past their time: well signed requests are answered with `ExpiredToken`.
+    /// Credentials that have an end: from then on, well signed requests are answered with
+    /// `ExpiredToken`.
     #[must_use]
-    pub fn expired(mut self) -> Self {
-        self.expired = true;
+    pub fn expire_at(mut self, end: SystemTime) -> Self {
+        self.end = Some(end);
         self
+    }
+
+    /// Credentials past their time.
+    #[must_use]
+    pub fn expired(self) -> Self {
+        self.expire_at(SystemTime::UNIX_EPOCH)
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, UNIX_EPOCH};
 
 use cloudwatch_local::{CloudWatchLocal, Credentials};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,10 +21,11 @@ const REQUESTS_KEPT: usize = 100;
 const HELP: &str = "\
 A small, strict CloudWatch endpoint on this machine.
 
-cloudwatch-local [--listen HOST:PORT] [--credentials KEY:SECRET]... [--report FILE]
+cloudwatch-local [--listen HOST:PORT] [--credentials KEY:SECRET[:TOKEN[:END]]]... [--report FILE]
 
   --listen       where to listen (else CLOUDWATCH_LOCAL_LISTEN, else 127.0.0.1:4580)
-  --credentials  an access key that is known, with its secret (else test:test)
+  --credentials  an access key that is known, with its secret (else test:test), the session
+                 token that it needs, and the Unix second from which on it has expired
   --report       when stopped, write what was received to this file, as /series shows it
 
 Point a publisher at it with AWS_ENDPOINT_URL_CLOUDWATCH. Open it in a browser to see what it
@@ -64,11 +66,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         match argument.as_str() {
             "--listen" => listen = Some(value()?),
             "--credentials" => {
-                let pair = value()?;
-                let (key, secret) = pair
-                    .split_once(':')
-                    .ok_or("--credentials needs KEY:SECRET, for example test:test")?;
-                builder = builder.credentials(Credentials::new(key, secret));
+                builder = builder.credentials(credentials(&value()?)?);
             }
             "--report" => report = Some(PathBuf::from(value()?)),
             "--help" | "-h" => return Ok(io::stdout().write_all(HELP.as_bytes())?),
@@ -95,4 +93,22 @@ async fn run() -> Result<(), Box<dyn Error>> {
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     Ok(())
+}
+
+fn credentials(text: &str) -> Result<Credentials, String> {
+    let parts: Vec<_> = text.splitn(4, ':').collect();
+    let [key, secret, rest @ ..] = parts.as_slice() else {
+        return Err("--credentials needs KEY:SECRET, for example test:test".to_owned());
+    };
+    let mut credentials = Credentials::new(key, secret);
+    if let Some(token) = rest.first() {
+        credentials = credentials.with_session_token(token);
+    }
+    if let Some(end) = rest.get(1) {
+        let seconds = end
+            .parse()
+            .map_err(|_| format!("{end:?} is no Unix second, write for example 1767225600"))?;
+        credentials = credentials.expire_at(UNIX_EPOCH + Duration::from_secs(seconds));
+    }
+    Ok(credentials)
 }

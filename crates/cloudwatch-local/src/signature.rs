@@ -54,7 +54,7 @@ pub(crate) fn verify(
     let credentials = keyring
         .find(authorization.scope.access_key)
         .ok_or_else(|| unknown_token("The security token included in the request is invalid."))?;
-    check_token(credentials, wire.headers)?;
+    check_token(credentials, wire.headers, now)?;
     authorization.scope.check(service, date)?;
     check_age(date, now)?;
 
@@ -109,13 +109,20 @@ fn request_date(headers: &HeaderMap) -> Result<DateTime<Utc>, Refusal> {
         })
 }
 
-fn check_token(credentials: &Credentials, headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_token(
+    credentials: &Credentials,
+    headers: &HeaderMap,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
     if header(headers, "x-amz-security-token") != credentials.session_token.as_deref() {
         return Err(unknown_token(
             "The security token included in the request is invalid.",
         ));
     }
-    if credentials.expired {
+    if credentials
+        .end
+        .is_some_and(|end| now >= DateTime::<Utc>::from(end))
+    {
         return Err(Refusal::new(
             403,
             "ExpiredToken",

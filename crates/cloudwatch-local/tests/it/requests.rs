@@ -1,6 +1,6 @@
 //! What is accepted and what is refused.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::Credentials;
@@ -80,6 +80,12 @@ async fn temporary_credentials_need_their_token_and_can_expire() {
     put(Some("token")).await.unwrap();
     assert_eq!(error(put(None).await).0, "InvalidClientTokenId");
     assert_eq!(error(put(Some("other")).await).0, "InvalidClientTokenId");
+    endpoint.add_credentials(
+        temporary
+            .clone()
+            .expire_at(SystemTime::now() + Duration::from_secs(3600)),
+    );
+    put(Some("token")).await.unwrap();
     endpoint.add_credentials(temporary.expired());
     assert_eq!(error(put(Some("token")).await).0, "ExpiredToken");
     assert_eq!(endpoint.requests()[0].access_key, "ASIA");
