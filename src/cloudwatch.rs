@@ -1,13 +1,9 @@
 //! The edge to Amazon CloudWatch: the only module that names the SDK.
 
 use std::error::Error;
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::config::ProvideCredentials;
 use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatch::operation::RequestId;
 use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataError;
@@ -23,42 +19,32 @@ use crate::publish::{Failure, FailureKind, Sink};
 mod connect;
 mod credentials;
 mod origin;
+mod session;
 
 pub use credentials::profile_region;
 pub use origin::{Origin, ProfileKind, origin};
+use session::Sessions;
 
-/// A client of CloudWatch that makes one attempt a call.
+/// A client of CloudWatch that makes one attempt a call. Clones are the same client.
+#[derive(Clone, Debug)]
 pub struct CloudWatch {
-    client: Client,
-    config: SdkConfig,
+    sessions: Arc<Sessions>,
 }
 
 impl CloudWatch {
     /// Sets up the client; nothing is sent and no credentials are looked for yet.
     pub async fn connect(config: &Config) -> Result<Self, ConnectError> {
         let http = connect::http_client(config.http.ca_bundle.as_deref())?;
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(config.request_timeout)
-            .operation_timeout(config.request_timeout)
-            .build();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .region(aws_config::Region::new(config.region.as_str().to_owned()))
-            .http_client(http)
-            // `publish` owns retrying: two loops would multiply.
-            .retry_config(aws_config::retry::RetryConfig::disabled())
-            .timeout_config(timeouts)
-            .load()
-            .await;
+        let sessions = Sessions::start(&config.region, http, config.request_timeout).await;
         Ok(Self {
-            client: Client::new(&config),
-            config,
+            sessions: Arc::new(sessions),
         })
     }
-}
 
-impl fmt::Debug for CloudWatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CloudWatch").finish_non_exhaustive()
+    /// Looks for credentials anew, for the files or the endpoint that they came from may
+    /// have others by now. If none are found, those that were known stay in use.
+    pub async fn renew(&self) -> Result<(), Failure> {
+        self.sessions.renew().await
     }
 }
 
@@ -76,18 +62,13 @@ pub enum ConnectError {
 
 impl Sink for CloudWatch {
     async fn ready(&self) -> Result<(), Failure> {
-        let Some(provider) = self.config.credentials_provider() else {
-            return Err(credentials::none());
-        };
-        match provider.provide_credentials().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(credentials::failure(error)),
-        }
+        self.sessions.current().resolve().await
     }
 
     async fn put(&self, batch: &Batch) -> Result<(), Failure> {
-        let request = self
-            .client
+        let session = self.sessions.trusted().await?;
+        let request = session
+            .client()
             .put_metric_data()
             .namespace(batch.namespace().as_str())
             .set_metric_data(Some(batch.points().map(datum).collect()));
@@ -100,7 +81,13 @@ impl Sink for CloudWatch {
                 kind: FailureKind::NoAnswer,
                 source: Some(Box::new(NotTheService)),
             }),
-            Err(error) => Err(failure(error)),
+            Err(error) => {
+                let failure = failure(error);
+                if credentials::are_refused(&failure) {
+                    self.sessions.distrust(&session);
+                }
+                Err(failure)
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use signal_hook_tokio::{Signals, SignalsInfo};
 pub enum Request {
     /// Stop: SIGTERM, as Docker and Kubernetes send it, or SIGINT, Ctrl-C.
     Stop,
-    /// Read the crontab again: SIGHUP.
+    /// Read the crontab and the credentials again: SIGHUP.
     Reload,
 }
 

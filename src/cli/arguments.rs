@@ -101,7 +101,7 @@ fn environment_help() -> String {
     }
     help.push_str(
         "\nExit codes: 0 clean stop, 1 failure, 2 wrong arguments, 78 bad configuration.\n\
-         SIGTERM and SIGINT stop, SIGHUP reads the crontab again.",
+         SIGTERM and SIGINT stop, SIGHUP reads the crontab and the credentials again.",
     );
     help
 }

@@ -1,8 +1,9 @@
 //! `run` and `once`: the publisher in service.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info};
 
 use super::health;
@@ -31,10 +32,10 @@ pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8
         return FAILURE;
     };
     if dry_run {
-        return run_into(config, DryRun, requests, status).await;
+        return run_into(config, DryRun, None, requests, status).await;
     }
     match connect(&config).await {
-        Some(sink) => run_into(config, sink, requests, status).await,
+        Some(sink) => run_into(config, sink.clone(), Some(sink), requests, status).await,
         None => BAD_CONFIGURATION,
     }
 }
@@ -61,9 +62,11 @@ async fn connect(config: &Config) -> Option<CloudWatch> {
     }
 }
 
+/// Whoever holds credentials is told when to look for them anew.
 async fn run_into(
     config: Config,
     sink: impl Sink,
+    holder: Option<CloudWatch>,
     mut requests: Requests,
     status: Arc<Status>,
 ) -> u8 {
@@ -77,11 +80,14 @@ async fn run_into(
         reload: reloaded,
         status,
     };
+    let asked = Notify::new();
+    let reloads = reload_when(&asked, &for_reload, &entries, holder.as_ref());
     let signals = async {
         let mut stop = Some(stop);
         loop {
             match requests.next().await {
-                Request::Reload => take_entries(&for_reload, &entries).await,
+                // Not awaited here: a signal to stop waits for none.
+                Request::Reload => asked.notify_one(),
                 Request::Stop => match stop.take() {
                     Some(stop) => {
                         let _ = stop.send(());
@@ -97,6 +103,7 @@ async fn run_into(
             Err(failure) => tell(&failure),
         },
         () = signals => cut_short(),
+        never = reloads => match never {},
     }
 }
 
@@ -123,6 +130,23 @@ async fn once_into(config: Config, sink: impl Sink, mut requests: Requests) -> u
     }
 }
 
+/// Reads what can be read again whenever it is asked for. What is asked for while one is
+/// under way is one more together.
+async fn reload_when(
+    asked: &Notify,
+    config: &Config,
+    entries: &mpsc::Sender<Vec<Entry>>,
+    holder: Option<&CloudWatch>,
+) -> Infallible {
+    loop {
+        asked.notified().await;
+        take_entries(config, entries).await;
+        if let Some(holder) = holder {
+            take_credentials(holder).await;
+        }
+    }
+}
+
 /// A bad crontab is refused and the old entries stay.
 async fn take_entries(config: &Config, entries: &mpsc::Sender<Vec<Entry>>) {
     match reload(config) {
@@ -132,6 +156,17 @@ async fn take_entries(config: &Config, entries: &mpsc::Sender<Vec<Entry>>) {
             let _ = entries.send(new).await;
         }
         Err(problems) => log_problems(&problems, "crontab refused, the old one stays"),
+    }
+}
+
+/// Credentials that cannot be had are refused and the old ones stay.
+async fn take_credentials(holder: &CloudWatch) {
+    match holder.renew().await {
+        Ok(()) => info!("credentials read again"),
+        Err(failure) => error!(
+            error = chain(&failure),
+            "credentials not found, the old ones stay"
+        ),
     }
 }
 

@@ -1,12 +1,17 @@
 //! Credentials: whether there are any, and the region of the profile beside them.
 
 use std::error::Error;
+use std::time::Duration;
 
 use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_credential_types::provider::error::CredentialsError;
 
 use crate::publish::{Failure, FailureKind};
+
+/// Beginnings of the codes for an access key that is unknown, was deleted, or belongs to a
+/// session that is over (CloudWatch API Reference, "Common Errors").
+const REFUSED: &[&str] = &["ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient"];
 
 /// The region that the AWS profile names, as the AWS CLI finds it.
 pub async fn profile_region() -> Option<String> {
@@ -25,6 +30,19 @@ pub(super) fn failure(error: CredentialsError) -> Failure {
         kind: kind(&error),
         source: Some(Box::new(error)),
     }
+}
+
+/// The failure of a provider that took too long.
+pub(super) fn late(after: Duration) -> Failure {
+    failure(CredentialsError::provider_timed_out(after))
+}
+
+/// Whether the service refused the credentials themselves, so that only others help.
+pub(super) fn are_refused(failure: &Failure) -> bool {
+    let FailureKind::Refused { code, .. } = &failure.kind else {
+        return false;
+    };
+    REFUSED.iter().any(|known| code.starts_with(known))
 }
 
 /// The kind of a failure that credentials caused, if they did.

@@ -13,6 +13,7 @@ mod isolation;
 mod outage;
 mod process;
 mod recovery;
+mod reload;
 mod sampling;
 mod stopping;
 mod support;

@@ -9,7 +9,7 @@ pub(crate) use fakes::{
     run_for,
 };
 pub(crate) use log::{Capture, text};
-pub(crate) use publisher::{Ended, PATIENCE, Setup};
+pub(crate) use publisher::{Ended, PATIENCE, Publisher, Setup};
 
 use cloudwatch_local::CloudWatchLocal;
 
