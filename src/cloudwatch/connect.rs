@@ -1,6 +1,8 @@
 //! The SDK's HTTP client: TLS by ring, proxies from the environment, the
 //! certificates that the user trusts.
 
+use std::time::Duration;
+
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -11,6 +13,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::ConnectError;
+
+/// A connection that was idle for longer is not used again. Load balancers commonly close
+/// one after a minute (Elastic Load Balancing's default): with a tick a minute each request
+/// would risk to cross the close on its way, and nobody could tell whether it arrived.
+const IDLE_MAX: Duration = Duration::from_secs(50);
 
 /// The SDK reads `SSL_CERT_FILE` itself, but neither `AWS_CA_BUNDLE` nor, for a client
 /// made by hand, the proxies' variables.
@@ -26,6 +33,7 @@ pub(super) fn http_client(ca_bundle: Option<&[u8]>) -> Result<SharedHttpClient, 
     };
     let client = Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder()
+            .pool_idle_timeout(IDLE_MAX)
             .proxy_config(ProxyConfig::from_env())
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(tls.clone());
@@ -58,6 +66,11 @@ fn trust_store(pem: &[u8]) -> Result<TrustStore, ConnectError> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_cloudwatch::Client;
+    use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
+    use aws_sdk_cloudwatch::types::MetricDatum;
+    use cloudwatch_local::CloudWatchLocal;
+
     use super::*;
 
     const CA: &[u8] = include_bytes!("../../tests/fixtures/tls/ca.pem");
@@ -75,5 +88,37 @@ mod tests {
             let error = http_client(Some(bundle)).unwrap_err();
             assert!(matches!(error, ConnectError::NoCertificate), "{error:?}");
         }
+    }
+
+    /// Lets the clock go forward, and time go on behind it.
+    async fn idle(duration: Duration) {
+        tokio::time::pause();
+        tokio::time::advance(duration).await;
+        tokio::time::resume();
+    }
+
+    #[tokio::test]
+    async fn connection_that_was_idle_too_long_is_not_used_again() {
+        let endpoint = CloudWatchLocal::builder().start().await.unwrap();
+        let config = aws_sdk_cloudwatch::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http_client(None).unwrap())
+            .endpoint_url(endpoint.url())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .build();
+        let client = Client::from_conf(config);
+        let put = async || {
+            let datum = MetricDatum::builder().metric_name("A").value(1.0).build();
+            let request = client.put_metric_data().namespace("N").metric_data(datum);
+            request.send().await.unwrap();
+        };
+        put().await;
+        idle(IDLE_MAX - Duration::from_secs(1)).await;
+        put().await;
+        assert_eq!(endpoint.connections(), 1);
+        idle(IDLE_MAX + Duration::from_secs(1)).await;
+        put().await;
+        assert_eq!(endpoint.connections(), 2);
     }
 }

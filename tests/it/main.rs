@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod check;
+mod connections;
 mod delivery;
 mod deploy;
 mod health;
