@@ -15,6 +15,14 @@ pub fn excerpt(text: &str) -> String {
     }
 }
 
+/// The first of some bytes that are no text, escaped.
+#[must_use]
+pub fn excerpt_bytes(bytes: &[u8]) -> String {
+    // An escaped byte is no shorter than the byte, so that what is cut off shows.
+    let start = &bytes[..bytes.len().min(EXCERPT_MAX + 1)];
+    excerpt(&start.escape_ascii().to_string())
+}
+
 /// The text with the user information of each URL in it replaced by `***`.
 #[must_use]
 pub fn redact(text: &str) -> String {
@@ -94,5 +102,8 @@ mod tests {
     fn excerpt_is_cut_at_a_character() {
         assert_eq!(excerpt("short"), "short");
         assert_eq!(excerpt(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
+        assert_eq!(excerpt_bytes(b"1\xff\n"), r"1\xff\n");
+        assert_eq!(excerpt_bytes(&[b'1'; 80]), "1".repeat(80));
+        assert_eq!(excerpt_bytes(&[b'1'; 81]), format!("{}…", "1".repeat(80)));
     }
 }

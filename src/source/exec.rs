@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use super::{NumberError, READ_MAX, Sampling, Source, Tick, number};
 use crate::metric::Value;
-use crate::text::excerpt;
+use crate::text::{excerpt, excerpt_bytes};
 
 mod group;
 mod output;
@@ -74,8 +74,8 @@ enum ExecError {
         status: ExitStatus,
         stderr: String,
     },
-    #[error("what {program} prints is not UTF-8 text")]
-    NotText { program: PathBuf },
+    #[error("what {program} prints is not UTF-8 text, read \"{read}\"")]
+    NotText { program: PathBuf, read: String },
     #[error("the output of {program}")]
     Number {
         program: PathBuf,
@@ -116,8 +116,10 @@ impl Exec {
             Err(source) => return Err(why_not_started(&self.program, source).await),
         };
         let printed = self.finish(started).await?;
-        let text =
-            String::from_utf8(printed).map_err(|_| ExecError::NotText { program: program() })?;
+        let text = String::from_utf8(printed).map_err(|error| ExecError::NotText {
+            program: program(),
+            read: excerpt_bytes(error.as_bytes()),
+        })?;
         number(&text).map_err(|source| ExecError::Number {
             program: program(),
             source,

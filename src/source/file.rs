@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 use super::one_at_a_time::OneAtATime;
 use super::{NumberError, READ_MAX, Sampling, Source, Tick, json, number};
 use crate::metric::Value;
+use crate::text::{excerpt, excerpt_bytes};
 
 #[derive(Debug)]
 pub(super) struct File {
@@ -43,8 +44,8 @@ enum FileError {
     },
     #[error("{path} is longer than {READ_MAX} bytes")]
     TooLong { path: PathBuf },
-    #[error("{path} is not UTF-8 text")]
-    NotText { path: PathBuf },
+    #[error("{path} is not UTF-8 text, read \"{read}\"")]
+    NotText { path: PathBuf, read: String },
     #[error("the content of {path}")]
     Number { path: PathBuf, source: NumberError },
     #[error("the content of {path}")]
@@ -61,7 +62,7 @@ impl FromStr for File {
         let (path, pointer) = json::split_pointer(text)?;
         if !path.starts_with('/') {
             return Err(ParseFileError::NotAbsolute {
-                given: crate::text::excerpt(path),
+                given: excerpt(path),
             });
         }
         Ok(Self {
@@ -88,7 +89,10 @@ impl File {
         if bytes.len() > READ_MAX {
             return Err(FileError::TooLong { path: path() });
         }
-        let text = String::from_utf8(bytes).map_err(|_| FileError::NotText { path: path() })?;
+        let text = String::from_utf8(bytes).map_err(|error| FileError::NotText {
+            path: path(),
+            read: excerpt_bytes(error.as_bytes()),
+        })?;
         match &self.pointer {
             Some(pointer) => pointer.number_in(&text).map_err(|source| FileError::Json {
                 path: path(),

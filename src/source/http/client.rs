@@ -16,6 +16,7 @@ use hyper::client::conn::http1;
 use super::connect::{BoxError, Connection, Connector};
 use super::url::HttpUrl;
 use crate::source::READ_MAX;
+use crate::text::excerpt_bytes;
 
 /// Most redirects that are followed of one request (README, "Sources").
 const REDIRECTS_MAX: usize = 5;
@@ -91,8 +92,8 @@ pub(crate) enum HttpError {
     TooManyRedirects { url: HttpUrl },
     #[error("{url} answered more than {READ_MAX} bytes")]
     TooLong { url: HttpUrl },
-    #[error("{url} answered no UTF-8 text")]
-    NotText { url: HttpUrl },
+    #[error("{url} answered no UTF-8 text, read \"{read}\"")]
+    NotText { url: HttpUrl, read: String },
 }
 
 impl HttpError {
@@ -244,7 +245,10 @@ async fn read(url: &HttpUrl, response: http::Response<Incoming>) -> Result<Answe
     }
     let content_type = header(CONTENT_TYPE).to_owned();
     let bytes = body(url, response.into_body()).await?;
-    let text = String::from_utf8(bytes).map_err(|_| HttpError::NotText { url: url.clone() })?;
+    let text = String::from_utf8(bytes).map_err(|error| HttpError::NotText {
+        url: url.clone(),
+        read: excerpt_bytes(error.as_bytes()),
+    })?;
     Ok(Answer::Page(Page { text, content_type }))
 }
 
