@@ -16,5 +16,7 @@ mod process;
 mod recovery;
 mod reload;
 mod sampling;
+#[cfg(target_os = "linux")]
+mod sources;
 mod stopping;
 mod support;

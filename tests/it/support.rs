@@ -1,8 +1,10 @@
-//! What the tests share: the program as a process, and the ends of a run as fakes.
+//! What the tests share: the program as a process, the ends of a run as fakes, and a
+//! web server to read values from.
 
 mod fakes;
 mod log;
 mod publisher;
+mod web;
 
 pub(crate) use fakes::{
     FakeClock, FakeSink, FakeSource, Put, at, config, controls, crontab, no_answer, refused,
@@ -10,6 +12,7 @@ pub(crate) use fakes::{
 };
 pub(crate) use log::{Capture, text};
 pub(crate) use publisher::{Ended, PATIENCE, Publisher, Setup};
+pub(crate) use web::{Answer, Web, closed_place};
 
 use cloudwatch_local::CloudWatchLocal;
 
