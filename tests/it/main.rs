@@ -9,6 +9,8 @@ mod check;
 mod connections;
 mod delivery;
 mod deploy;
+#[cfg(target_os = "linux")]
+mod example;
 mod health;
 mod isolation;
 mod outage;
