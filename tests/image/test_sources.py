@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from support import CREDENTIALS, PATIENCE, Container, docker, until
+from support import CREDENTIALS, IMAGE, PATIENCE, Container, docker, until
 
 # Debian package busybox-static.
 BUSYBOX = os.environ.get("BUSYBOX") or shutil.which("busybox")
@@ -159,6 +159,13 @@ def test_host_is_measured_against_the_limits_of_the_container(busybox, endpoint,
     assert shown_cpu / CPUS > 5
     assert cpu == pytest.approx(shown_cpu / CPUS, abs=HOST_POINTS_OFF_MAX), "100 is what it may have"
     assert memory == pytest.approx(shown_memory, abs=HOST_POINTS_OFF_MAX)
+
+
+def test_check_says_what_the_host_is_measured_against(tmp_path):
+    options = ["--env", "AWS_REGION=us-east-1", "--network", "none", *LIMITS, *crontab(tmp_path, CRONTAB)]
+    listing = docker("run", "--rm", *options, IMAGE, "check")
+    assert f"CPU of the container, limit {CPUS} CPUs" in listing
+    assert "memory of the container, limit 64 MiB" in listing
 
 
 def test_disk_is_that_of_the_mounted_file_system(busybox, volume, endpoint, tmp_path):
