@@ -113,10 +113,13 @@ class Container:
 
 class LocalEndpoint:
     """crates/cloudwatch-local as a process on this machine's loopback, stopped at the end
-    of the `with` block. It can be started again on the same port."""
+    of the `with` block. It can be started again on the same port. It knows the key "test"
+    unless others are given, and is in the network namespace of a process if one is named."""
 
-    def __init__(self, directory):
-        self._address = "127.0.0.1:0"
+    def __init__(self, directory, address="127.0.0.1:0", credentials=(), beside=None):
+        self._address = address
+        self._options = [word for one in credentials for word in ("--credentials", one)]
+        self._prefix = ["nsenter", f"--net=/proc/{beside}/ns/net"] if beside else []
         self._report = directory / f"series-{uuid.uuid4().hex}.json"
         self._process = None
         self._reported = []
@@ -136,7 +139,10 @@ class LocalEndpoint:
     def start(self):
         words = [CLOUDWATCH_LOCAL, "--listen", self._address, "--report", self._report]
         self._process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+            [*self._prefix, *words, *self._options],
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
         )
         line = self._process.stdout.readline()
         match = re.fullmatch(r"listening on http://(\S+)\n", line)
