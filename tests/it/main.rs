@@ -13,6 +13,7 @@ mod deploy;
 mod example;
 mod health;
 mod isolation;
+mod kill;
 mod outage;
 mod process;
 mod recovery;
