@@ -171,6 +171,14 @@ mod tests {
     }
 
     #[test]
+    fn host_beyond_ascii_is_asked_for_by_its_ascii_name() {
+        let url: HttpUrl = "http://Bücher.example/".parse().unwrap();
+        assert_eq!(url.host(), "xn--bcher-kva.example");
+        let url: HttpUrl = "http://A\u{fdcf}".parse().unwrap();
+        assert_eq!(url.host(), "xn--a-u49h");
+    }
+
+    #[test]
     fn other_texts_are_refused_without_showing_them() {
         for (text, part) in [
             ("http://me:secret@", "malformed"),
