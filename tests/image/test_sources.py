@@ -96,7 +96,8 @@ def server(answers, headers=()):
 
 def shown_by_docker_stats(body):
     """(percent of one CPU, percent of the memory limit), with two decimals."""
-    answers = {"/_ping": "OK", "/v1.41/containers/it/stats": body}
+    version = {"ApiVersion": "1.41", "Version": "20.10.24", "Os": "linux"}
+    answers = {"/_ping": "OK", "/v1.41/version": version, "/v1.41/containers/it/stats": body}
     headers = {"Api-Version": "1.41", "OSType": "linux", "Server": "Docker/20.10 (linux)"}
     with server(answers, headers) as place:
         words = ["docker", "stats", "--no-stream", "--format", "{{.CPUPerc}} {{.MemPerc}}", "it"]
