@@ -16,6 +16,7 @@ mod check;
 mod health;
 mod load;
 mod publish;
+mod unset;
 
 pub use arguments::command;
 use arguments::{Arguments, Command};
@@ -38,6 +39,13 @@ pub fn main(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let environment: Vec<_> = environment.into_iter().collect();
+    let misread = unset::misread(&environment);
+    if !misread.is_empty() {
+        let error = unset::start_without(&misread, &arguments);
+        let _ = writeln!(io::stderr(), "cannot unset {misread:?}: {error}");
+    }
     let arguments = match Arguments::parse(arguments) {
         Ok(arguments) => arguments,
         Err(answer) => {

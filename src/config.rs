@@ -11,6 +11,7 @@ use crate::schedule::{Beat, Schedule};
 use crate::source::{HttpConfig, Options, Source};
 
 pub mod crontab;
+mod endpoint;
 pub mod env;
 mod health_addr;
 mod problem;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::crontab::{self, CrontabFile, Defaults};
 use super::setting::{self, Setting};
 use super::value::{Region, ValueError, count, duration, switch};
-use super::{Config, Entry, Findings, HealthAddr, LogConfig, LogFormat};
+use super::{Config, Entry, Findings, HealthAddr, LogConfig, LogFormat, endpoint};
 use crate::metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use crate::publish::Retry;
 use crate::schedule::{Schedule, Zone};
@@ -113,6 +113,7 @@ impl Config {
         let mut reader = Reader::new(&inputs.environment);
         let config = reader.config(inputs);
         reader.unknown_variables();
+        endpoint::check(&inputs.environment, &mut reader.findings);
         let findings = reader.findings;
         (config.filter(|_| findings.problems.is_empty()), findings)
     }

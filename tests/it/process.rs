@@ -364,3 +364,19 @@ async fn points_arrive_as_the_settings_describe_them_and_on_the_tick() {
         assert_eq!(point.value(), point.unix() as f64);
     }
 }
+
+#[tokio::test]
+async fn variables_that_are_set_to_nothing_count_as_unset() {
+    let endpoint = endpoint().await;
+    let setup = idle(&endpoint.url())
+        .with("AWS_ENDPOINT_URL_CLOUDWATCH", "")
+        .with("AWS_CONFIG_FILE", "")
+        .with("AWS_USE_FIPS_ENDPOINT", " ")
+        .with("SSL_CERT_FILE", "")
+        .arg("once");
+    let ended = setup.finish().await;
+    assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""));
+    let lines = assert_lines(&ended);
+    let messages: Vec<_> = lines.iter().map(|line| text(line, "message")).collect();
+    assert_eq!(messages, ["started", "published", "stopped"]);
+}

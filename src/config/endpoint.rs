@@ -1,0 +1,86 @@
+//! The endpoints that the SDK is sent to by the environment.
+
+use url::{Host, Url};
+
+use super::{Environment, Findings};
+use crate::text::{excerpt, redact};
+
+/// The variables that the requests of this program go by. The SDK takes any text there: it
+/// ignores what is no URL, and then sends to AWS what was meant for somewhere else.
+const VARIABLES: &[&str] = &[
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CLOUDWATCH",
+    "AWS_ENDPOINT_URL_STS",
+];
+
+/// Finds out whether each of them is a URL.
+pub(super) fn check(environment: &Environment, findings: &mut Findings) {
+    for name in VARIABLES {
+        if let Some(text) = environment.variable(name)
+            && !is_endpoint(text)
+        {
+            let given = excerpt(&redact(text));
+            let message = format!(
+                "{given:?} is no URL of an endpoint, write for example http://127.0.0.1:4580"
+            );
+            findings.problem(name, message);
+        }
+    }
+}
+
+fn is_endpoint(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else {
+        return false;
+    };
+    let names_a_host = match url.host() {
+        Some(Host::Domain(name)) => !name.is_empty(),
+        Some(_) => true,
+        None => false,
+    };
+    matches!(url.scheme(), "http" | "https") && names_a_host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoint_has_a_scheme_and_a_host() {
+        for good in [
+            "http://127.0.0.1:4580",
+            "https://[::1]:4580/",
+            "https://vpce-1.monitoring.us-east-1.vpce.amazonaws.com",
+        ] {
+            assert!(is_endpoint(good), "{good}");
+        }
+        for bad in [
+            "localhost:4580",
+            "127.0.0.1:4580",
+            "http://",
+            "ftp://host",
+            "/x",
+            "x",
+        ] {
+            assert!(!is_endpoint(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_bad_endpoint_is_named_without_its_password() {
+        let environment = [
+            ("AWS_ENDPOINT_URL", "localhost:4580"),
+            ("AWS_ENDPOINT_URL_STS", "ftp://me:secret@host"),
+            ("AWS_ENDPOINT_URL_CLOUDWATCH", " "),
+        ];
+        let environment = environment.map(|(name, value)| (name.into(), value.into()));
+        let mut findings = Findings::default();
+        check(&environment.into_iter().collect(), &mut findings);
+        let places = findings
+            .problems
+            .iter()
+            .map(|problem| problem.place.to_string());
+        let expected = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"];
+        assert_eq!(places.collect::<Vec<_>>(), expected);
+        assert!(!format!("{findings:?}").contains("secret"));
+    }
+}
