@@ -13,14 +13,18 @@ use crate::source::{HttpConfig, Options, Source};
 pub mod crontab;
 mod endpoint;
 pub mod env;
+mod environment;
 mod health_addr;
+mod log;
 mod problem;
 pub mod setting;
 mod value;
 
 pub use crontab::CrontabFile;
-pub use env::{Environment, Inputs};
+pub use env::Inputs;
+pub use environment::{CRONTAB_DEFAULT, Environment};
 pub use health_addr::HealthAddr;
+pub use log::{LogConfig, LogFormat};
 pub use problem::{Findings, Place, Problem};
 pub use value::Region;
 
@@ -103,32 +107,5 @@ impl Entry {
         self.metric == other.metric
             && self.source_text == other.source_text
             && self.options == other.options
-    }
-}
-
-/// What is logged, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogConfig {
-    /// In the syntax of `tracing`'s filters.
-    pub filter: String,
-    /// One object or one line of text an event.
-    pub format: LogFormat,
-}
-
-/// The form of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// A JSON object.
-    Json,
-    /// Text for people.
-    Text,
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self {
-            filter: setting::LOG_LEVEL.default.to_owned(),
-            format: LogFormat::Json,
-        }
     }
 }

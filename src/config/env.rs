@@ -1,7 +1,5 @@
-//! The environment: which variables there are, and [`Config`] from them.
+//! [`Config`] from the environment and the files that it names.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -10,16 +8,13 @@ use std::time::Duration;
 
 use super::crontab::{self, CrontabFile, Defaults};
 use super::setting::{self, Setting};
-use super::value::{Region, ValueError, count, duration, switch};
-use super::{Config, Entry, Findings, HealthAddr, LogConfig, LogFormat, endpoint};
+use super::value::{Region, count, duration, switch};
+use super::{Config, Entry, Environment, Findings, HealthAddr, LogConfig, endpoint, log};
 use crate::metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use crate::publish::Retry;
 use crate::schedule::{Schedule, Zone};
 use crate::source::{self, HttpConfig, Options};
 use crate::text::{excerpt, nearest};
-
-/// Where the crontab is looked for when `CRONTAB` does not say.
-pub const CRONTAB_DEFAULT: &str = "/etc/cw-publisher/crontab";
 
 /// Shortest and longest delays, time-outs and the like that make sense: below a
 /// millisecond nothing answers, and longer than an hour nobody waits.
@@ -29,70 +24,6 @@ const HOUR: Duration = Duration::from_secs(3600);
 const RETRY_MAX_LIMIT: u64 = 100;
 /// A hundred million points would be gigabytes; who writes that mistyped.
 const BUFFER_LIMIT_MAX: u64 = 100_000_000;
-
-/// The variables of the process; an empty one counts as unset.
-#[derive(Clone, Default)]
-pub struct Environment {
-    variables: BTreeMap<String, String>,
-    /// Names of variables whose value is not UTF-8.
-    unreadable: Vec<String>,
-}
-
-impl Environment {
-    /// The value of a setting, white space around it aside.
-    #[must_use]
-    pub fn get(&self, setting: Setting) -> Option<&str> {
-        self.variable(setting.name)
-    }
-
-    /// The value of any variable, white space around it aside.
-    #[must_use]
-    pub fn variable(&self, name: &str) -> Option<&str> {
-        let value = self.variables.get(name)?.trim();
-        (!value.is_empty()).then_some(value)
-    }
-
-    /// The crontab to read, and whether it must exist.
-    #[must_use]
-    pub fn crontab(&self) -> (PathBuf, bool) {
-        match self.get(setting::CRONTAB) {
-            Some(path) => (path.into(), true),
-            None => (CRONTAB_DEFAULT.into(), false),
-        }
-    }
-
-    /// The value of a variable in upper case or, as some HTTP clients take it, in lower.
-    #[must_use]
-    pub fn either_case(&self, name: &str) -> Option<&str> {
-        self.variable(name)
-            .or_else(|| self.variable(&name.to_ascii_lowercase()))
-    }
-}
-
-impl FromIterator<(OsString, OsString)> for Environment {
-    fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
-        let mut environment = Self::default();
-        for (name, value) in variables {
-            let Ok(name) = name.into_string() else {
-                continue;
-            };
-            match value.into_string() {
-                Ok(value) => {
-                    environment.variables.insert(name, value);
-                }
-                Err(_) => environment.unreadable.push(name),
-            }
-        }
-        environment
-    }
-}
-
-impl fmt::Debug for Environment {
-    /// Names alone: the values hold secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.variables.keys()).finish()
-    }
-}
 
 /// All that the configuration is made from.
 #[derive(Debug)]
@@ -321,8 +252,8 @@ impl<'a> Reader<'a> {
     }
 
     fn log(&mut self) -> Option<LogConfig> {
-        let filter = self.parse(setting::LOG_LEVEL, log_filter);
-        let format = self.parse(setting::LOG_FORMAT, log_format);
+        let filter = self.parse(setting::LOG_LEVEL, log::filter);
+        let format = self.parse(setting::LOG_FORMAT, log::format);
         Some(LogConfig {
             filter: filter?,
             format: format?,
@@ -332,14 +263,14 @@ impl<'a> Reader<'a> {
     /// A misspelt variable would otherwise be ignored in silence.
     fn unknown_variables(&mut self) {
         let known = || setting::ALL.iter().map(|setting| setting.name);
-        for name in self.environment.variables.keys() {
+        for name in self.environment.names() {
             if name.starts_with("METRIC_") && !known().any(|known| known == name) {
                 let nearest = nearest(name, known()).unwrap_or_default();
                 let message = format!("is not known, did you mean {nearest}?");
                 self.findings.warning(&excerpt(name), message);
             }
         }
-        for name in &self.environment.unreadable {
+        for name in self.environment.unreadable() {
             if known().any(|known| known == name) {
                 self.findings.problem(name, "is not UTF-8 text");
             }
@@ -376,37 +307,6 @@ impl<'a> Reader<'a> {
                 None
             }
         }
-    }
-}
-
-/// A filter takes any word for the name of a module, so a misspelt level would be
-/// accepted and silence everything.
-fn log_filter(text: &str) -> Result<String, ValueError> {
-    const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace", "off"];
-    let refused = || ValueError::LogLevel {
-        given: excerpt(text),
-    };
-    let is_level = |word: &str| LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level));
-    for directive in text.split(',').map(str::trim) {
-        let level = directive.rsplit('=').next().unwrap_or(directive);
-        if !is_level(level) {
-            return Err(refused());
-        }
-    }
-    match text.parse::<tracing_subscriber::filter::Targets>() {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(refused()),
-    }
-}
-
-fn log_format(text: &str) -> Result<LogFormat, ValueError> {
-    match text {
-        "json" => Ok(LogFormat::Json),
-        "text" => Ok(LogFormat::Text),
-        _ => Err(ValueError::Choice {
-            given: excerpt(text),
-            known: &["json", "text"],
-        }),
     }
 }
 

@@ -1,0 +1,63 @@
+//! What is logged, and how.
+
+use super::setting;
+use super::value::ValueError;
+use crate::text::excerpt;
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// In the syntax of `tracing`'s filters.
+    pub filter: String,
+    /// One object or one line of text an event.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A JSON object.
+    Json,
+    /// Text for people.
+    Text,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            filter: setting::LOG_LEVEL.default.to_owned(),
+            format: LogFormat::Json,
+        }
+    }
+}
+
+/// A filter takes any word for the name of a module, so a misspelt level would be
+/// accepted and silence everything.
+pub(super) fn filter(text: &str) -> Result<String, ValueError> {
+    const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace", "off"];
+    let refused = || ValueError::LogLevel {
+        given: excerpt(text),
+    };
+    let is_level = |word: &str| LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level));
+    for directive in text.split(',').map(str::trim) {
+        let level = directive.rsplit('=').next().unwrap_or(directive);
+        if !is_level(level) {
+            return Err(refused());
+        }
+    }
+    match text.parse::<tracing_subscriber::filter::Targets>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(refused()),
+    }
+}
+
+pub(super) fn format(text: &str) -> Result<LogFormat, ValueError> {
+    match text {
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err(ValueError::Choice {
+            given: excerpt(text),
+            known: &["json", "text"],
+        }),
+    }
+}
