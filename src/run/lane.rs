@@ -149,6 +149,8 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                 account.points += delivered.accepted;
             } else if let Some(outage) = &mut self.outage {
                 outage.replayed += delivered.accepted;
+                // `recovered` tells of these.
+                account = Account::new();
             }
             match delivered.ending {
                 Ending::Done => {}

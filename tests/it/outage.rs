@@ -105,6 +105,25 @@ async fn outage_is_told_once_with_its_length_and_what_came_of_it() {
     assert_eq!(log.lines("publish failed").len(), 60, "one for each tick");
 }
 
+#[tokio::test(start_paused = true)]
+async fn tick_between_the_requests_of_a_backlog_is_accounted_for_alone() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, TimeDelta::minutes(DAY_MINUTES), no_answer())
+        .slow(Duration::from_secs(40));
+    let lasting = TimeDelta::minutes(DAY_MINUTES + 5);
+    run_for(every_minute(&[("RETRY_MAX", "0")]), &clock, &sink, lasting).await;
+
+    let published = log.lines("published");
+    assert!(published.len() >= 3, "{published:?}");
+    for line in published {
+        let number = |field: &str| line[field].as_u64().unwrap();
+        let ticks = number("points");
+        assert_eq!(number("requests"), ticks, "{line}");
+        assert_eq!(number("duration_ms"), 40_000 * ticks, "{line}");
+    }
+}
+
 /// Of each tick, the first request that begins after it must hold its points.
 fn assert_newest_first(sink: &FakeSink, numbers: std::ops::RangeInclusive<i64>) {
     let puts = sink.puts();
