@@ -146,11 +146,3 @@ def test_every_line_of_the_log_is_json_with_its_time(endpoint):
         for event in container.log():
             assert event["timestamp"].endswith("Z") and event["level"] in ("INFO", "WARN", "ERROR")
             assert event["message"]
-
-
-def test_health_check_turns_healthy(endpoint):
-    options = HOST + ["--health-interval", "1s"]
-    with Container(to(endpoint.url, EVERY_SECOND), options) as container:
-        container.wait_for("published")
-        healthy = lambda: container.inspect("{{.State.Health.Status}}") == "healthy"
-        until("a healthy container", healthy)
