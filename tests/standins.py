@@ -129,11 +129,14 @@ class Issuer:
 
     def _assume(self, action):
         key, secret, token, end = self._next(action)
+        user = f"<Arn>{ROLE}/s</Arn><AssumedRoleId>A:s</AssumedRoleId>"
+        credentials = (
+            f"<AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
+            f"<SessionToken>{token}</SessionToken><Expiration>{zulu(end)}</Expiration>"
+        )
         return 200, (
             f'<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{action}Result>'
-            f"<AssumedRoleUser><Arn>{ROLE}/s</Arn><AssumedRoleId>A:s</AssumedRoleId></AssumedRoleUser>"
-            f"<Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
-            f"<SessionToken>{token}</SessionToken><Expiration>{zulu(end)}</Expiration></Credentials>"
+            f"<AssumedRoleUser>{user}</AssumedRoleUser><Credentials>{credentials}</Credentials>"
             f"</{action}Result></{action}Response>"
         )
 

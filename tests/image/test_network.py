@@ -112,6 +112,13 @@ def test_no_proxy_goes_past_the_proxy_by_name(endpoint, proxy):
     assert count(endpoint) == 1 and proxy.asked == []
 
 
+def test_variables_that_are_set_to_nothing_count_as_unset(endpoint):
+    # As Compose files pass them on. The program starts anew without them, as PID 1.
+    nothing = {"AWS_ENDPOINT_URL_CLOUDWATCH": "", "SSL_CERT_FILE": "", "AWS_PROFILE": ""}
+    publish_once(endpoint.url, nothing, ["--read-only", "--cap-drop", "ALL"])
+    assert count(endpoint) == 1
+
+
 @pytest.mark.parametrize(
     "environment, host",
     [
