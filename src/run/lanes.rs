@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::error;
 
@@ -59,8 +59,14 @@ impl<S, C> Shared<S, C> {
 pub(super) struct Lanes<S, C> {
     shared: Arc<Shared<S, C>>,
     phase: watch::Sender<Phase>,
-    wake: BTreeMap<Namespace, Arc<Notify>>,
+    running: BTreeMap<Namespace, Running>,
     tasks: JoinSet<()>,
+}
+
+/// What wakes a lane, and tells whether it still runs.
+struct Running {
+    wake: Arc<Notify>,
+    task: AbortHandle,
 }
 
 impl<S: Sink, C: Clock> Lanes<S, C> {
@@ -85,7 +91,7 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
                 store: Mutex::new(store),
             }),
             phase,
-            wake: BTreeMap::new(),
+            running: BTreeMap::new(),
             tasks: JoinSet::new(),
         };
         lanes.shared.tell_held();
@@ -110,14 +116,20 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
         }
     }
 
+    /// A lane that panicked (the SDK is large) begins anew: its points are all there.
     fn wake(&mut self, namespace: Namespace) {
-        let wake = self.wake.entry(namespace.clone()).or_insert_with(|| {
-            let wake = Arc::new(Notify::new());
-            let lane = Lane::new(namespace, self.shared.clone(), wake.clone());
-            self.tasks.spawn(lane.run());
-            wake
-        });
+        while let Some(ended) = self.tasks.try_join_next() {
+            tell_ended(ended);
+        }
+        let running = self.running.get(&namespace);
+        if let Some(lane) = running.filter(|lane| !lane.task.is_finished()) {
+            return lane.wake.notify_one();
+        }
+        let wake = Arc::new(Notify::new());
         wake.notify_one();
+        let lane = Lane::new(namespace.clone(), self.shared.clone(), wake.clone());
+        let task = self.tasks.spawn(lane.run());
+        self.running.insert(namespace, Running { wake, task });
     }
 
     /// How many points are held.
@@ -130,14 +142,18 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
         self.phase.send_replace(phase);
         let ended = async {
             while let Some(ended) = self.tasks.join_next().await {
-                if let Err(failure) = ended {
-                    error!(error = chain(&failure), "sending ended in disorder");
-                }
+                tell_ended(ended);
             }
         };
         if timeout(grace, ended).await.is_err() {
             self.tasks.shutdown().await;
         }
         self.shared.store().summary()
+    }
+}
+
+fn tell_ended(ended: Result<(), JoinError>) {
+    if let Err(failure) = ended {
+        error!(error = chain(&failure), "sending ended in disorder");
     }
 }

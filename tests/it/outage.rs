@@ -41,6 +41,17 @@ fn fourteen_every_minute(variables: &[(&str, &str)]) -> Config {
 }
 
 #[tokio::test(start_paused = true)]
+async fn panic_while_sending_costs_no_point() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |now, _| {
+        assert!(now > tick(3), "a panic on purpose");
+        Ok(())
+    });
+    run_for(every_minute(&[]), &clock, &sink, TimeDelta::minutes(5)).await;
+    assert_eq!(sink.timestamps(), ticks(1..=5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_point_of_an_outage_of_a_day_arrives_once_under_its_own_timestamp() {
     let clock = FakeClock::new();
     let sink = FakeSink::down_until(&clock, TimeDelta::minutes(DAY_MINUTES), no_answer());
