@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use crate::support::{PATIENCE, Setup};
+
 const KILLS: usize = 200;
 /// Each tick has so many points in each of two namespaces.
 const SERIES: usize = 150;
@@ -28,8 +30,6 @@ const NAMESPACES: [&str; 2] = ["Front", "Back"];
 const PHASE: usize = 20;
 /// More faults than there are requests.
 const FAULTS: usize = 20_000;
-/// How long a process may take until it samples, on a crowded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 const SECRET: &str = "secret";
 
 #[tokio::test]
@@ -229,21 +229,15 @@ impl Supervisor {
             format!("* * * * * * name=Load namespace={namespace} resolution=1 value={value}\n")
         };
         std::fs::write(&crontab, NAMESPACES.map(line).concat()).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_cw-publisher"))
+        Setup::new(&self.endpoint)
+            .with("AWS_ACCESS_KEY_ID", access_key(process))
+            .with("AWS_SECRET_ACCESS_KEY", SECRET)
+            .with("CRONTAB", crontab.display())
+            .with("SPOOL_DIR", spool.display())
+            .with("BUFFER_LIMIT", 1_000_000)
             .arg(command)
-            .env_clear()
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ENDPOINT_URL", &self.endpoint)
-            .env("AWS_ACCESS_KEY_ID", access_key(process))
-            .env("AWS_SECRET_ACCESS_KEY", SECRET)
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("CRONTAB", crontab)
-            .env("SPOOL_DIR", spool)
-            .env("BUFFER_LIMIT", "1000000")
-            .env("RETRY_BASE", "5ms")
-            .env("RETRY_CAP", "20ms")
-            .env("HEALTH_ADDR", "off")
-            .stdin(Stdio::null())
+            .command()
+            .into_std()
             .stdout(self.log())
             .stderr(self.log())
             .spawn()
