@@ -44,6 +44,7 @@ fn newest_tick_goes_first_then_the_backlog_oldest_first() {
     assert!(!outbox.has_tick(&metric.namespace));
     let backlog = outbox.next_batch(&metric.namespace).unwrap();
     assert_eq!(minutes(&backlog), [1.0, 2.0]);
+    assert!(!outbox.is_empty());
     outbox.accept(&backlog);
     assert!(outbox.is_empty());
     assert_eq!(outbox.next_batch(&metric.namespace), None);
@@ -141,16 +142,18 @@ fn accepting_what_the_bound_pushed_out_meanwhile_removes_the_rest() {
 
 #[test]
 fn points_expire_an_hour_before_the_service_refuses_them() {
-    let metric = metric("A", "");
+    let (a, b) = (metric("A", ""), metric("B", ""));
     let mut outbox = Outbox::new(10);
-    outbox.push(tick(&metric, 0, 1));
-    outbox.push(tick(&metric, 1, 1));
+    for minute in 0..=1 {
+        outbox.push([tick(&a, minute, 2), tick(&b, minute, 1)].concat());
+    }
     assert!(outbox.expire(moment(1)).is_empty());
     let expired = outbox.expire(moment(0) + AGE_MAX);
-    assert_eq!(expired.len(), 1);
-    assert_eq!(expired[0].point.at, moment(0));
-    assert_eq!(outbox.losses().expired, 1);
-    assert_eq!(outbox.len(), 1);
+    assert_eq!(expired.len(), 3);
+    assert!(expired.iter().all(|held| held.point.at == moment(0)));
+    assert_eq!(outbox.losses_of(&a.namespace).expired, 2);
+    assert_eq!(outbox.losses_of(&b.namespace).expired, 1);
+    assert_eq!(outbox.len(), 3);
     assert_eq!(outbox.span(), Some((moment(1), moment(1))));
 }
 
@@ -178,4 +181,30 @@ fn restored_points_are_backlog_and_keep_their_places() {
     assert!(!outbox.has_tick(&metric.namespace));
     let (pushed, _) = outbox.push(tick(&metric, 4, 1));
     assert_eq!(pushed[0].id, 10);
+}
+
+#[test]
+fn oldest_point_that_leaves_is_two_weeks_less_an_hour_old() {
+    assert_eq!(AGE_MAX, TimeDelta::weeks(2) - TimeDelta::hours(1));
+}
+
+#[test]
+fn losses_add_up_by_reason_and_in_all() {
+    let some = Losses {
+        refused: 1,
+        expired: 20,
+        overflowed: 300,
+    };
+    let more = Losses {
+        refused: 4000,
+        expired: 50_000,
+        overflowed: 600_000,
+    };
+    assert_eq!((some.total(), more.total()), (321, 654_000));
+    let sum = Losses {
+        refused: 4001,
+        expired: 50_020,
+        overflowed: 600_300,
+    };
+    assert_eq!(some + more, sum);
 }
