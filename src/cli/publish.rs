@@ -14,7 +14,7 @@ use crate::config::{Config, Entry};
 use crate::dry_run::DryRun;
 use crate::health::Status;
 use crate::publish::Sink;
-use crate::run::{self, Controls, RunError, Summary};
+use crate::run::{self, Controls, RunError};
 use crate::shutdown::{Request, Requests};
 use crate::telemetry::chain;
 use crate::ticker::SystemClock;
@@ -26,6 +26,7 @@ const CREDENTIALS_HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
 /// Publishes on the schedule until a signal.
 pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8 {
     announce(&config, dry_run);
+    let config = without_spool_if(dry_run, config);
     let status = Arc::new(Status::new(config.health_failures));
     // It listens until the run is over.
     let Ok(_server) = health::serve(&config.health, &status).await else {
@@ -43,12 +44,23 @@ pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8
 /// Publishes every metric once.
 pub(super) async fn once(config: Config, dry_run: bool, requests: Requests) -> u8 {
     announce(&config, dry_run);
+    let config = without_spool_if(dry_run, config);
     if dry_run {
         return once_into(config, DryRun, requests).await;
     }
     match connect(&config).await {
         Some(sink) => once_into(config, sink, requests).await,
         None => BAD_CONFIGURATION,
+    }
+}
+
+/// A dry run accepts every point, those of an earlier process included: it must not come
+/// near what is held on disk.
+fn without_spool_if(dry_run: bool, config: Config) -> Config {
+    let spool_dir = config.spool_dir.clone().filter(|_| !dry_run);
+    Config {
+        spool_dir,
+        ..config
     }
 }
 
@@ -122,7 +134,7 @@ async fn once_into(config: Config, sink: impl Sink, mut requests: Requests) -> u
     };
     tokio::select! {
         ended = run::once(config, sink, SystemClock, shutdown) => match ended {
-            Ok(summary) if summary.is_complete() && summary != Summary::default() => SUCCESS,
+            Ok(summary) if summary.is_complete() && summary.sent > 0 => SUCCESS,
             Ok(_) => FAILURE,
             Err(failure) => tell(&failure),
         },

@@ -296,6 +296,20 @@ async fn no_standard_output_at_all_does_not_end_it_either() {
 }
 
 #[tokio::test]
+async fn dry_run_leaves_what_is_held_on_disk_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("outbox.spool");
+    let setup = Setup::new("http://127.0.0.1:1").with("SPOOL_DIR", dir.path().display());
+    let once = setup.clone().with("RETRY_MAX", "0").arg("once");
+    assert_eq!(once.finish().await.code(), Some(1));
+    let held = std::fs::read(&spool).unwrap();
+    let dry = setup.arg("once").arg("--dry-run").finish().await;
+    assert_eq!(dry.code(), Some(0), "{dry:#?}");
+    assert_eq!(dry.lines("would publish").len(), 1);
+    assert_eq!(std::fs::read(&spool).unwrap(), held);
+}
+
+#[tokio::test]
 async fn dry_run_sends_nothing_and_shows_the_points() {
     let endpoint = endpoint().await;
     let setup = Setup::bare()
