@@ -23,7 +23,8 @@ pub fn excerpt_bytes(bytes: &[u8]) -> String {
     excerpt(&start.escape_ascii().to_string())
 }
 
-/// The text with the user information of each URL in it replaced by `***`.
+/// The text without what may be secret in it: of each URL the user information and the
+/// query, of each `exec:` source the arguments.
 #[must_use]
 pub fn redact(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -31,19 +32,41 @@ pub fn redact(text: &str) -> String {
     while let Some(slashes) = rest.find("//") {
         let (before, after) = rest.split_at(slashes + 2);
         shown.push_str(before);
-        let end = after
-            .find(|c: char| matches!(c, '/' | '?' | '#' | '"' | '\'') || c.is_whitespace())
-            .unwrap_or(after.len());
-        rest = match after[..end].rfind('@') {
+        let is_end = |c: char| matches!(c, '#' | '"' | '\'') || c.is_whitespace();
+        let (url, behind) = after.split_at(after.find(is_end).unwrap_or(after.len()));
+        let host_end = url.find(['/', '?']).unwrap_or(url.len());
+        let host = match url[..host_end].rfind('@') {
             Some(at) => {
                 shown.push_str("***");
-                &after[at..]
+                at
             }
-            None => after,
+            None => 0,
         };
+        match url.find('?') {
+            Some(query) => {
+                shown.push_str(&url[host..query]);
+                shown.push_str("?…");
+            }
+            None => shown.push_str(&url[host..]),
+        }
+        rest = behind;
     }
     shown.push_str(rest);
-    shown
+    without_arguments(shown)
+}
+
+/// Cuts what follows the program of an `exec:` source, up to the quote that holds it.
+fn without_arguments(mut text: String) -> String {
+    if let Some(exec) = text.find("exec:/") {
+        let quote = text[..exec].chars().next_back();
+        let quote = quote.filter(|c| matches!(c, '"' | '\''));
+        let program = text[exec..].find(char::is_whitespace);
+        if let Some(start) = program.map(|length| exec + length) {
+            let end = quote.and_then(|quote| text[start..].find(quote));
+            text.replace_range(start..end.map_or(text.len(), |end| start + end), " …");
+        }
+    }
+    text
 }
 
 /// Text from outside on one line, without what a terminal would obey.
@@ -91,6 +114,15 @@ mod tests {
             "up:http://***@h/a@b https://h/ //***@y"
         );
         assert_eq!(excerpt("http://me:secret@host"), "http://***@host");
+        assert_eq!(
+            redact("value=http://u:p@h/a?token=s#/b unit=Count"),
+            "value=http://***@h/a?…#/b unit=Count"
+        );
+        assert_eq!(
+            redact("value=\"exec:/x --password s\" unit=Count"),
+            "value=\"exec:/x …\" unit=Count"
+        );
+        assert_eq!(redact("value=exec:/x --password=s"), "value=exec:/x …");
     }
 
     #[test]
