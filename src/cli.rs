@@ -31,8 +31,10 @@ const USAGE: u8 = 2;
 /// The configuration is wrong; `EX_CONFIG` of sysexits.h.
 const BAD_CONFIGURATION: u8 = 78;
 
-/// Threads that read files for sources; each that was ever needed costs memory.
-const FILE_THREADS_MAX: usize = 16;
+/// Threads for what blocks: files of sources, programs that run, names being resolved. One
+/// that is not needed any more ends; some may hang in a dead file system, and names must
+/// still be resolved.
+const BLOCKING_THREADS_MAX: usize = 64;
 
 /// Runs the program.
 pub fn main(
@@ -73,7 +75,7 @@ pub fn main(
 fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(FILE_THREADS_MAX)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()
 }
 

@@ -44,6 +44,8 @@ pub enum FailureKind {
     NoAnswer,
     /// There are no credentials to sign the request with.
     NoCredentials,
+    /// There should be credentials, but whoever gives them did not.
+    CredentialsNotHad,
     /// The service answered with an error.
     Refused {
         /// The HTTP status.
@@ -62,6 +64,7 @@ impl fmt::Display for Failure {
         match &self.kind {
             FailureKind::NoAnswer => f.write_str("the service did not answer"),
             FailureKind::NoCredentials => f.write_str("no credentials to sign the request with"),
+            FailureKind::CredentialsNotHad => f.write_str("the credentials could not be had"),
             FailureKind::Refused {
                 status,
                 code,

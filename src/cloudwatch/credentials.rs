@@ -64,6 +64,6 @@ fn kind(error: &CredentialsError) -> FailureKind {
         CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
             FailureKind::NoCredentials
         }
-        _ => FailureKind::NoAnswer,
+        _ => FailureKind::CredentialsNotHad,
     }
 }

@@ -31,6 +31,7 @@ const HOLD: &[&str] = &[
     "UnrecognizedClient",
     "InvalidClientTokenId",
     "SignatureDoesNotMatch",
+    "InvalidSignature",
     "OptInRequired",
     "MissingAuthenticationToken",
     "IncompleteSignature",
@@ -42,7 +43,7 @@ const ISOLATE: &[&str] = &[
     "InvalidParameter",
     "MissingParameter",
     "MissingRequiredParameter",
-    "ValidationError",
+    "Validation",
 ];
 
 impl Failure {
@@ -50,7 +51,9 @@ impl Failure {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match &self.kind {
-            FailureKind::NoAnswer => Verdict::Retry { after: None },
+            FailureKind::NoAnswer | FailureKind::CredentialsNotHad => {
+                Verdict::Retry { after: None }
+            }
             FailureKind::NoCredentials => Verdict::Hold,
             FailureKind::Refused {
                 status,
@@ -60,7 +63,8 @@ impl Failure {
             } => {
                 let is = |codes: &[&str]| codes.iter().any(|known| code.starts_with(known));
                 // A wrong clock is told apart from a wrong secret by the message alone.
-                let skewed = code == "SignatureDoesNotMatch" && is_about_time(message);
+                let skewed =
+                    is(&["SignatureDoesNotMatch", "InvalidSignature"]) && is_about_time(message);
                 if is(HOLD) && !skewed {
                     Verdict::Hold
                 } else if is(ISOLATE) {
@@ -85,6 +89,9 @@ impl Failure {
             return match self.kind {
                 FailureKind::NoCredentials => Some(
                     "the credentials are gone or cannot be renewed; check the role, the profile or the AWS_* variables",
+                ),
+                FailureKind::CredentialsNotHad => Some(
+                    "check the role's trust policy and the way to STS or the metadata endpoint; the points are held and sent later",
                 ),
                 _ => Some(
                     "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL; the points are held and sent later",
