@@ -97,6 +97,7 @@ impl Outbox {
 
     /// Takes back points that an earlier process held, as backlog. The ids must
     /// ascend. Returns the points that the bound pushed out.
+    #[must_use]
     pub fn restore(&mut self, held: impl IntoIterator<Item = Held>) -> Vec<Held> {
         for held in held {
             self.next_id = self.next_id.max(held.id + 1);

@@ -43,6 +43,8 @@ pub struct Opened {
     pub outbox: Outbox,
     /// How many points were read.
     pub restored: usize,
+    /// The oldest of them, which the limit pushed out again.
+    pub overflowed: Vec<Held>,
     /// What could not be read.
     pub damage: Option<Damage>,
 }
@@ -110,6 +112,7 @@ impl Spool {
             },
             outbox: Outbox::new(limit),
             restored: 0,
+            overflowed: Vec::new(),
             damage: None,
         };
         opened.read()?;
@@ -202,7 +205,8 @@ impl Opened {
         self.restored = ids.len();
         self.damage = scan.damage;
         let held = scan.held.into_iter();
-        self.outbox
+        self.overflowed = self
+            .outbox
             .restore(held.map(|(id, point)| Held { id, point }));
         let resume = |end| Log::resume(file, end, ids, scan.dead);
         spool.log = scan.end.map(resume);

@@ -11,6 +11,9 @@ use crate::outbox::{Batch, Held, Losses, Outbox};
 use crate::spool::{Event, Opened, Spool, SpoolError};
 use crate::telemetry::chain;
 
+/// Why points are lost at the bound, for the log.
+const BUFFER_FULL: &str = "the buffer is full (BUFFER_LIMIT)";
+
 /// The outbox with its spool and its account.
 pub(super) struct Store {
     outbox: Outbox,
@@ -31,6 +34,7 @@ impl Store {
         };
         let opened = Spool::open(dir, limit)?;
         tell_opened(&opened);
+        tell_lost(BUFFER_FULL, &opened.overflowed);
         Ok(Self {
             outbox: opened.outbox,
             spool: Some(opened.spool),
@@ -41,7 +45,7 @@ impl Store {
     /// Takes the points of a tick; when this returns they are on disk.
     pub(super) fn push(&mut self, tick: Vec<Point>) {
         let (_, overflowed) = self.outbox.push(tick);
-        tell_lost("the buffer is full (BUFFER_LIMIT)", &overflowed);
+        tell_lost(BUFFER_FULL, &overflowed);
         self.sync();
     }
 
@@ -61,10 +65,12 @@ impl Store {
         Some((self.outbox.next_batch(namespace)?, is_tick))
     }
 
-    pub(super) fn accept(&mut self, batch: &Batch) {
-        self.sent += batch.len() as u64;
-        self.outbox.accept(batch);
+    /// Tells how many of the points were still held.
+    pub(super) fn accept(&mut self, batch: &Batch) -> usize {
+        let accepted = self.outbox.accept(batch);
+        self.sent += accepted as u64;
         self.sync();
+        accepted
     }
 
     pub(super) fn refuse(&mut self, batch: &Batch) {

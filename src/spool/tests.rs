@@ -86,6 +86,7 @@ fn points_are_restored_exactly_and_as_backlog() {
             mut outbox,
             restored,
             damage,
+            ..
         } = Spool::open(dir.path(), 100).unwrap();
         assert_eq!((restored, damage), (0, None));
         for minute in 0..3 {
