@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::clock::{Beats, Clock};
@@ -107,28 +107,33 @@ pub async fn run<S: Sink, C: Clock>(
                 // neither missed it nor make up for it.
                 last = sample_until(clock.now(), last, beat_rate, &mut sampler);
                 sampler.replace(entries);
+                status.forget_others(&sampler.namespaces());
                 if sampler.beat() != beat_rate {
-                    beat_rate = sampler.beat();
-                    beats.stop().await;
-                    beats = start_beats(&*clock, beat_rate).await?;
+                    match start_beats(&*clock, sampler.beat()).await {
+                        Ok(new) => {
+                            beat_rate = sampler.beat();
+                            std::mem::replace(&mut beats, new).stop().await;
+                        }
+                        Err(failure) => error!(
+                            error = chain(&failure),
+                            "clock keeps its old rate, restart to change it"
+                        ),
+                    }
                 }
                 status.expect(beat_rate, sampler.schedules());
             }
         }
     }
     status.stopping();
-    beats.stop().await;
-    while let Some(points) = sampler.finished_by_now() {
-        lanes.push(points);
-    }
-    let unsampled = sampler.unsampled();
+    let grace = finish_sampling(&mut sampler, &mut lanes, grace).await;
+    let unsampled = sampler.unsampled() + sampler.under_way();
     drop(sampler);
     info!(
         grace_ms = millis(grace),
         points_held = lanes.held(),
         "stopping"
     );
-    let mut summary = lanes.finish(Phase::Stopping, grace).await;
+    let (mut summary, ()) = tokio::join!(lanes.finish(Phase::Stopping, grace), beats.stop());
     summary.unsampled = unsampled;
     summary.log(started.elapsed());
     Ok(summary)
@@ -169,11 +174,30 @@ pub async fn once<S: Sink, C: Clock>(
     };
     let mut summary = match finished {
         Some(summary) => summary,
-        None => lanes.finish(Phase::Stopping, grace).await,
+        None => {
+            let grace = finish_sampling(&mut sampler, &mut lanes, grace).await;
+            lanes.finish(Phase::Stopping, grace).await
+        }
     };
-    summary.unsampled = sampler.unsampled();
+    // What was still being sampled at the stop was not had either.
+    summary.unsampled = sampler.unsampled() + sampler.under_way();
     summary.log(started.elapsed());
     Ok(summary)
+}
+
+/// Waits for the ticks under way, no longer than a quarter of the grace: values that are
+/// there shall be sent, and one slow source must not keep the process. Gives what is left.
+async fn finish_sampling<S: Sink, C: Clock>(
+    sampler: &mut Sampler,
+    lanes: &mut Lanes<S, C>,
+    grace: Duration,
+) -> Duration {
+    let began = Instant::now();
+    let deadline = began + grace / 4;
+    while let Ok(Some(points)) = timeout_at(deadline, sampler.finished()).await {
+        lanes.push(points);
+    }
+    grace.saturating_sub(began.elapsed())
 }
 
 /// Retries as a request would. Credentials that are not there end the run; a provider

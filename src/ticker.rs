@@ -165,8 +165,10 @@ impl Clock {
     async fn shut_down(mut self) {
         // The library's tasks outlive it; without the job they hold nothing of ours.
         self.remove_job().await;
-        if let Err(error) = self.scheduler.shutdown().await {
-            warn!(%error, "scheduler did not shut down");
+        match timeout(REMOVE_TIMEOUT, self.scheduler.shutdown()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "scheduler did not shut down"),
+            Err(error) => warn!(%error, "scheduler did not shut down"),
         }
     }
 

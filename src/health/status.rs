@@ -66,6 +66,12 @@ impl Status {
         }
     }
 
+    /// Forgets the failures of namespaces that nothing is published in any more.
+    pub fn forget_others(&self, published: &HashSet<Namespace>) {
+        let failures = &mut self.facts().failures;
+        failures.retain(|namespace, _| published.contains(namespace));
+    }
+
     /// The clock did beat.
     pub fn beat(&self) {
         if let Some((_, last)) = &mut self.facts().beat {

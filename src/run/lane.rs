@@ -102,6 +102,10 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         self.shared.store().held_of(&self.namespace) > 0
     }
 
+    fn has_tick(&self) -> bool {
+        self.shared.store().has_tick(&self.namespace)
+    }
+
     async fn wait_for_points(&mut self) {
         let held = self.holds_any();
         tokio::select! {
@@ -182,13 +186,16 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                         break Ending::Interrupted;
                     }
                 }
+                // A backlog that is being parted makes room as one that waits does.
+                Step::Send(_) if !is_tick && delivery.attempts() > 0 && self.has_tick() => {
+                    break Ending::Interrupted;
+                }
                 Step::Send(batch) => {
                     let answer = self.shared.sink.put(&batch).await;
                     for outcome in delivery.answer(answer, &mut rand::rng()) {
                         match outcome {
                             Outcome::Accepted(batch) => {
-                                accepted += batch.len();
-                                self.shared.store().accept(&batch);
+                                accepted += self.shared.store().accept(&batch);
                             }
                             Outcome::Refused(batch, failure) => self.refused(&batch, &failure),
                             Outcome::Retrying { failure, delay } => {

@@ -1,6 +1,6 @@
 //! The lanes, one for each namespace, and what they share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -103,16 +103,14 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
 
     /// Takes the points of a tick and wakes the lanes that have to do with them.
     pub(super) fn push(&mut self, points: Vec<Point>) {
-        if points.is_empty() {
-            return;
+        let namespaces: BTreeSet<_> = points.iter().map(|point| &point.metric.namespace).collect();
+        let namespaces: Vec<_> = namespaces.into_iter().cloned().collect();
+        if !points.is_empty() {
+            self.shared.store().push(points);
+            self.shared.tell_held();
         }
-        self.shared.store().push(points);
-        self.shared.tell_held();
-        let namespaces = self.shared.store().namespaces();
         for namespace in namespaces {
-            if self.shared.store().has_tick(&namespace) {
-                self.wake(namespace);
-            }
+            self.wake(namespace);
         }
     }
 

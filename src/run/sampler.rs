@@ -2,19 +2,21 @@
 //! its own points.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::{debug, error};
 
 use super::{millis, rfc3339};
 use crate::config::{Entry, beat};
-use crate::metric::{Metric, MetricError, MetricName, Point};
+use crate::metric::{Metric, MetricError, MetricName, Namespace, Point};
 use crate::schedule::{Beat, Schedule};
 use crate::source::{Reading, Resources, SampleError, Tick};
 use crate::telemetry::chain;
@@ -22,8 +24,9 @@ use crate::telemetry::chain;
 /// Most problems of one source in one tick that are logged one by one.
 const PROBLEMS_LOGGED: usize = 10;
 
-/// Most missed ticks that are counted; who slept longer wants no exact number.
-const MISSED_COUNTED: u64 = 100_000;
+/// Most missed ticks that are counted: it takes the only thread, and who slept longer
+/// wants no exact number.
+const MISSED_COUNTED: u64 = 10_000;
 
 /// Which entries a tick is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +86,12 @@ impl Sampler {
         schedules.cloned().collect()
     }
 
+    /// The namespaces that are published in.
+    pub(super) fn namespaces(&self) -> HashSet<Namespace> {
+        let namespaces = self.slots.iter().map(|slot| &slot.entry.metric.namespace);
+        namespaces.cloned().collect()
+    }
+
     /// Begins to sample the tick of a moment.
     pub(super) fn start(&mut self, at: DateTime<Utc>, which: Which) {
         let due = |slot: &&Arc<Slot>| which == Which::All || slot.entry.schedule.is_due(at);
@@ -100,18 +109,7 @@ impl Sampler {
 
     /// The points of the next tick that is sampled whole; `None` if none is under way.
     pub(super) async fn finished(&mut self) -> Option<Vec<Point>> {
-        match self.ticks.join_next().await? {
-            Ok(points) => Some(points),
-            Err(failure) => {
-                error!(error = chain(&failure), "sampling ended in disorder");
-                Some(Vec::new())
-            }
-        }
-    }
-
-    /// The points of a tick that is sampled whole already.
-    pub(super) fn finished_by_now(&mut self) -> Option<Vec<Point>> {
-        self.ticks.try_join_next()?.ok()
+        self.ticks.join_next().await.map(points_of)
     }
 
     /// Takes new entries; one that did not change keeps its state.
@@ -131,17 +129,13 @@ impl Sampler {
         self.slots = entries.into_iter().map(slot).collect();
     }
 
-    /// The next moment at which anything is due.
-    pub(super) fn next_after(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let next = |slot: &Arc<Slot>| slot.entry.schedule.next_after(at);
-        self.slots.iter().filter_map(next).min()
-    }
-
-    /// How many ticks there were between two moments, both in.
+    /// How many ticks there were between two moments, both in; at most [`MISSED_COUNTED`].
     pub(super) fn due_between(&self, first: DateTime<Utc>, last: DateTime<Utc>) -> u64 {
+        let schedules = self.schedules();
+        let next_after = |at| schedules.iter().filter_map(|s| s.next_after(at)).min();
         let mut count = 0;
         let mut at = first - chrono::TimeDelta::seconds(1);
-        while let Some(next) = self.next_after(at).filter(|next| *next <= last) {
+        while let Some(next) = next_after(at).filter(|next| *next <= last) {
             count += 1;
             at = next;
             if count == MISSED_COUNTED {
@@ -151,10 +145,27 @@ impl Sampler {
         count
     }
 
+    /// How many ticks are being sampled.
+    pub(super) fn under_way(&self) -> u64 {
+        self.ticks.len() as u64
+    }
+
     /// How many values could not be had since the start.
     pub(super) fn unsampled(&self) -> u64 {
         self.unsampled.load(Ordering::Relaxed)
     }
+}
+
+/// What a source that panicked gave.
+#[derive(Debug, thiserror::Error)]
+#[error("the source panicked, which is a defect of this program")]
+struct Panicked;
+
+fn points_of(sampled: Result<Vec<Point>, JoinError>) -> Vec<Point> {
+    sampled.unwrap_or_else(|failure| {
+        error!(error = chain(&failure), "sampling ended in disorder");
+        Vec::new()
+    })
 }
 
 impl Slot {
@@ -164,7 +175,11 @@ impl Slot {
             unsampled.fetch_add(1, Ordering::Relaxed);
             return Vec::new();
         };
-        match timeout(tick.timeout, self.entry.source.sample(tick)).await {
+        // A panic, too, costs only the source's own points.
+        let sampling = AssertUnwindSafe(async { self.entry.source.sample(tick).await });
+        let sampled = timeout(tick.timeout, sampling.catch_unwind()).await;
+        let sampled = sampled.map(|sampled| sampled.unwrap_or_else(|_| Err(Panicked.into())));
+        match sampled {
             Ok(Ok(readings)) => {
                 let mut problems = readings.problems;
                 let points = self.points(tick.at, readings.readings, &mut problems);

@@ -42,6 +42,7 @@ impl Summary {
             unsent_from = from.map(rfc3339),
             unsent_to = to.map(rfc3339),
             unsent_on_disk = (self.unsent > 0).then_some(self.spooled),
+            values_missed = (self.unsampled > 0).then_some(self.unsampled),
             uptime_ms = millis(uptime),
             "stopped"
         );

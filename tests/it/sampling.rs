@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use cw_publisher::config::Config;
 use cw_publisher::run::run;
+use cw_publisher::source::{Sampling, Source, Tick};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -26,6 +27,30 @@ fn with_source(mut config: Config, source: &Arc<FakeSource>) -> Config {
 
 fn accepts(clock: &FakeClock) -> FakeSink {
     FakeSink::new(clock, |_, _| Ok(()))
+}
+
+/// A defect, for the test of what it costs.
+#[derive(Debug)]
+struct Panicking;
+
+impl Source for Panicking {
+    fn sample<'a>(&'a self, _: &'a Tick) -> Sampling<'a> {
+        panic!("on purpose")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn source_that_panics_costs_only_its_own_points() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |_, _| Ok(()));
+    let lines = "* * * * * name=A value=1\n* * * * * name=B value=2\n";
+    let mut config = crontab(lines, &[("PUBLISH_ON_START", "false")]);
+    config.entries[0].source = Arc::new(Panicking);
+    let summary = run_for(config, &clock, &sink, TimeDelta::minutes(3)).await;
+    let points = sink.accepted().into_iter().flat_map(|put| put.points);
+    let names: Vec<_> = points.map(|point| point.metric.name.to_string()).collect();
+    assert_eq!(names, ["B", "B", "B"]);
+    assert_eq!(summary.unsampled, 3);
 }
 
 #[tokio::test(start_paused = true)]
