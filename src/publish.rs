@@ -86,3 +86,41 @@ impl Error for Failure {
         self.source.as_deref().map(|source| source as _)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, code: &str, message: &str) -> Failure {
+        Failure {
+            kind: FailureKind::Refused {
+                status,
+                code: code.to_owned(),
+                message: message.to_owned(),
+                retry_after: None,
+            },
+            source: None,
+        }
+    }
+
+    #[test]
+    fn failure_says_what_the_service_said_and_no_more() {
+        let throttled = refused(400, "Throttling", "Rate exceeded");
+        assert_eq!(
+            throttled.to_string(),
+            "the service answered 400 Throttling Rate exceeded"
+        );
+        let by_a_proxy = refused(503, "", "");
+        assert_eq!(by_a_proxy.to_string(), "the service answered 503");
+    }
+
+    #[test]
+    fn failure_leads_to_its_cause() {
+        let failure = Failure {
+            kind: FailureKind::NoAnswer,
+            source: Some("refused".into()),
+        };
+        assert_eq!(failure.to_string(), "the service did not answer");
+        assert_eq!(failure.source().unwrap().to_string(), "refused");
+    }
+}

@@ -149,17 +149,21 @@ mod tests {
         members: Vec::new(),
     };
 
+    fn failure(kind: FailureKind) -> Failure {
+        Failure { kind, source: None }
+    }
+
+    fn refusal(status: u16, code: &str, message: &str) -> Failure {
+        failure(FailureKind::Refused {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            retry_after: None,
+        })
+    }
+
     fn refused(status: u16, code: &str, message: &str) -> Verdict {
-        let failure = Failure {
-            kind: FailureKind::Refused {
-                status,
-                code: code.to_owned(),
-                message: message.to_owned(),
-                retry_after: None,
-            },
-            source: None,
-        };
-        failure.verdict()
+        refusal(status, code, message).verdict()
     }
 
     #[test]
@@ -212,6 +216,28 @@ mod tests {
     fn expired_signature_is_a_wrong_clock_and_retried() {
         let message = "Signature expired: 20200101T000000Z is now earlier than 20200101T001500Z";
         assert_eq!(refused(403, "SignatureDoesNotMatch", message), RETRY);
+    }
+
+    #[test]
+    fn hint_says_what_somebody_can_do() {
+        let not_yet = "Signature not yet current: 20200101T001500Z is still later than now";
+        for (code, message, part) in [
+            ("SignatureDoesNotMatch", not_yet, "clock"),
+            ("RequestExpired", "", "clock"),
+            ("RequestTimeTooSkewed", "", "clock"),
+            ("AccessDenied", "", "cloudwatch:PutMetricData"),
+            ("ExpiredToken", "", "session token"),
+            ("OptInRequired", "", "enable the region"),
+            ("SignatureDoesNotMatch", "", "AWS_SECRET_ACCESS_KEY"),
+        ] {
+            let hint = refusal(403, code, message).hint().unwrap();
+            assert!(hint.contains(part), "{code}: {hint}");
+        }
+        let hint = failure(FailureKind::NoCredentials).hint().unwrap();
+        assert!(hint.contains("credentials"), "{hint}");
+        let hint = failure(FailureKind::NoAnswer).hint().unwrap();
+        assert!(hint.contains("network"), "{hint}");
+        assert_eq!(refusal(500, "InternalServiceFault", "").hint(), None);
     }
 
     #[test]

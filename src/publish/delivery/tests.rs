@@ -52,7 +52,10 @@ fn deliver(points: usize, service: &mut Service) -> Fate {
     let mut fate = Fate::default();
     loop {
         match delivery.step() {
-            Step::Done => return fate,
+            Step::Done => {
+                assert_eq!(delivery.attempts() as usize, fate.requests);
+                return fate;
+            }
             Step::Wait(delay) => fate.delays.push(delay),
             Step::Send(batch) => {
                 fate.requests += 1;
