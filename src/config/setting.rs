@@ -38,7 +38,7 @@ settings! {
     METRIC_DIMENSIONS = "", "up to 30 dimensions, Name=Value,Name=Value";
     /// One minute, because high resolution costs more for alarms.
     METRIC_RESOLUTION = "60", "60 (one minute) or 1 (one second, high resolution)";
-    METRIC_HTTP_HEADERS_FILE = "", "a file of request headers for http and prometheus sources, one 'Name: value' a line";
+    METRIC_HTTP_HEADERS_FILE = "", "a file of request headers for http, prometheus, up and latency sources, one 'Name: value' a line";
     SCHEDULE = "* * * * *", "when: 5 cron fields, 6 with leading seconds, or @hourly and the like";
     SCHEDULE_TZ = "UTC", "the time zone of the schedule, an IANA name such as Europe/Berlin";
     CRONTAB = "", "a file of many metrics; /etc/cw-publisher/crontab is used if it exists";
