@@ -20,6 +20,9 @@ use super::credentials;
 use crate::config::Region;
 use crate::publish::Failure;
 
+/// The share of an attempt's time that connecting may take.
+const CONNECT_SHARE: f32 = 0.9;
+
 /// The session in use, and what the next one is made from.
 pub(super) struct Sessions {
     region: aws_config::Region,
@@ -83,7 +86,8 @@ impl Sessions {
 impl Session {
     async fn new(region: aws_config::Region, http: SharedHttpClient, timeout: Duration) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(timeout)
+            // Sooner than the attempt as a whole, so that the log names what took too long.
+            .connect_timeout(timeout.mul_f32(CONNECT_SHARE))
             .operation_timeout(timeout)
             .build();
         let config = aws_config::defaults(BehaviorVersion::latest())

@@ -114,14 +114,16 @@ def test_wrong_argument_is_refused():
 
 def test_without_network_it_retries_holds_and_goes_on():
     # musl's resolver goes on asking for ten seconds when no name server can be reached.
-    settings = CREDENTIALS | EVERY_SECOND | QUICK_RETRIES | {"REQUEST_TIMEOUT": "200ms"}
+    settings = CREDENTIALS | EVERY_SECOND | QUICK_RETRIES | {"REQUEST_TIMEOUT": "500ms"}
     with Container(settings, ALONE) as container:
         container.wait_for("publish attempt failed, retrying", 2)
         failures = container.wait_for("publish failed", 3)
         for failure in failures:
             assert failure["level"] == "ERROR"
             assert failure["attempts"] == 3
-            assert "did not answer" in failure["error"] and "(Connect)" in failure["error"]
+            assert "did not answer" in failure["error"]
+            # On a machine that is busy the attempt as a whole may run out of time first.
+            assert "(Connect)" in failure["error"] or "timed out" in failure["error"]
             assert "network" in failure["hint"]
         held = [failure["points_held"] for failure in failures]
         assert held == sorted(held) and held[0] < held[-1], "every tick adds a point"
