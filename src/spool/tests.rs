@@ -281,6 +281,15 @@ fn folder_that_cannot_be_used_is_refused() {
 }
 
 #[test]
+fn disk_that_cannot_be_read_is_told() {
+    let disk = Memory::holding(b"anything");
+    disk.set_failing(&["read"]);
+    let opened = Spool::open_on(Box::new(disk), disk::FILE.into(), 1);
+    let error = opened.unwrap_err();
+    assert!(matches!(error, SpoolError::Read { .. }), "{error}");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn folder_that_takes_no_file_is_refused() {
     let error = Spool::open(Path::new("/proc"), 1).unwrap_err();

@@ -60,7 +60,7 @@ impl Memory {
         self.state().room = room;
     }
 
-    /// Makes steps fail: "write", "truncate", "sync", "create" or "publish".
+    /// Makes steps fail: "read", "write", "truncate", "sync", "create" or "publish".
     pub(in crate::spool) fn set_failing(&self, failing: &[&'static str]) {
         self.state().failing = failing.to_vec();
     }
@@ -152,6 +152,9 @@ impl Disk for Memory {
 impl DiskFile for MemoryFile {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         let mut state = self.0.state();
+        if state.failing.contains(&"read") {
+            return Err(io::Error::other("read"));
+        }
         state.reads += 1;
         if state.reads.is_multiple_of(2) {
             return Err(io::ErrorKind::Interrupted.into());
