@@ -256,6 +256,19 @@ fn file_stays_bounded_while_the_outbox_overflows() {
 }
 
 #[test]
+fn file_taken_up_has_no_more_dead_records_than_it_had() {
+    let disk = Memory::default();
+    let mut opened = open(&disk);
+    let metric = metric("A", "");
+    opened.outbox.push(tick(&vec![metric.clone(); 2100], 0));
+    opened.spool.sync(&opened.outbox);
+    let mut opened = open(&disk);
+    accept(&mut opened.outbox, &metric.namespace);
+    assert_synced(&mut opened.spool, &opened.outbox, &disk);
+    assert_eq!(created(&disk), 1, "1001 dead of 2101 are not yet too many");
+}
+
+#[test]
 fn second_process_is_refused_until_the_first_ends() {
     let dir = tempfile::tempdir().unwrap();
     let first = Spool::open(dir.path(), 1).unwrap();
