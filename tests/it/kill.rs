@@ -5,7 +5,7 @@
 //! page knows what was sampled. Each process signs with an access key of its own, so the
 //! endpoint knows who sent what.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -18,9 +18,12 @@ use rand::{Rng, RngExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_blocking;
-use tokio::time::Instant;
 
 use crate::support::{PATIENCE, Setup};
+
+mod account;
+
+use account::{Account, Missing};
 
 const KILLS: usize = 200;
 /// Each tick has so many points in each of two namespaces.
@@ -73,22 +76,23 @@ async fn what_was_sampled_before_a_kill_arrives_and_nothing_doubles_that_was_ack
         requests: endpoint.requests(),
         unanswered,
     };
-    let lost = account.lost();
+    let Missing { lost, torn } = account.missing();
     let doubled = account.doubled();
     let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
     let lines = |message: &str| log.matches(&format!("\"message\":\"{message}\"")).count();
+    let damaged = lines("spool was damaged");
     println!(
-        "{KILLS} kills, {} ticks, {lost} of them killed while sampled; {} requests, {doubled} \
-         accepted again; {} spools read, {} damaged",
+        "{KILLS} kills, {} ticks, {lost} of them killed while sampled, {torn} in the middle of \
+         a write; {} requests, {doubled} accepted again; {} spools read, {damaged} damaged",
         account.ticks.len(),
         attempts.len(),
         lines("spool read"),
-        lines("spool was damaged"),
     );
     for wrong in ["points lost", "spool failed", "invalid configuration"] {
         assert_eq!(lines(wrong), 0, "{wrong}");
     }
     assert!(lost <= KILLS);
+    assert!(torn <= damaged, "half a tick is told");
     assert!(account.ticks.len() > KILLS / 2, "the processes got to work");
     assert!(lines("spool read") > KILLS / 4, "the spool had work");
 }
@@ -106,14 +110,18 @@ fn fault(rng: &mut impl Rng) -> (Fault, bool) {
     }
 }
 
-/// Refuses what every other phase of processes sends. Gives the ticks that were ever sent.
-fn fail_in_turns(endpoint: &CloudWatchLocal) -> Arc<Mutex<BTreeSet<u64>>> {
+/// Refuses what every other phase of processes sends. Gives the ticks that were ever sent,
+/// each with the process that sent it.
+fn fail_in_turns(endpoint: &CloudWatchLocal) -> Arc<Mutex<BTreeSet<(u64, usize)>>> {
     let sent = Arc::new(Mutex::new(BTreeSet::new()));
     let seen = sent.clone();
     endpoint.fail_when(move |request| {
+        let process = process_of(request);
         let ticks = request.points.iter().map(|point| point.value() as u64);
-        seen.lock().unwrap().extend(ticks);
-        let is_down = process_of(request) / PHASE % 2 == 1;
+        seen.lock()
+            .unwrap()
+            .extend(ticks.map(|tick| (tick, process)));
+        let is_down = process / PHASE % 2 == 1;
         is_down.then(|| Fault::status(503))
     });
     sent
@@ -249,87 +257,4 @@ impl Supervisor {
         let log = OpenOptions::new().create(true).append(true).open(path);
         log.unwrap().into()
     }
-}
-
-/// What was sampled, and what of it arrived.
-struct Account {
-    /// The process that sampled it, for each tick.
-    ticks: Vec<usize>,
-    /// The ticks that reached the endpoint, accepted or not.
-    sent: BTreeSet<u64>,
-    requests: Vec<Arc<ReceivedRequest>>,
-    /// When the requests came in whose answers were withheld.
-    unanswered: BTreeSet<Instant>,
-}
-
-/// A tick, a namespace and a series.
-type Key<'a> = (u64, &'a str, &'a str);
-
-impl Account {
-    /// How many ticks did not arrive whole. Only the last of a process may be missing,
-    /// and only if none of it was ever sent: what is sent is on disk.
-    fn lost(&self) -> usize {
-        let mut arrived: BTreeMap<u64, BTreeSet<Key<'_>>> = BTreeMap::new();
-        let mut moments = BTreeMap::new();
-        for request in &self.requests {
-            for (key, moment) in points(request) {
-                arrived.entry(key.0).or_default().insert(key);
-                let first = moments.entry(key.0).or_insert(moment);
-                assert_eq!(*first, moment, "{key:?} changed its timestamp");
-            }
-        }
-        assert!(moments.values().is_sorted(), "{moments:?}");
-        let is_whole = |tick: u64| {
-            let points = arrived.get(&tick).map_or(0, BTreeSet::len);
-            points == SERIES * NAMESPACES.len()
-        };
-        let mut lost = 0;
-        for (tick, process) in self.ticks.iter().enumerate() {
-            if !is_whole(tick as u64) {
-                let is_last = self.ticks.get(tick + 1) != Some(process);
-                assert!(
-                    is_last,
-                    "tick {tick} of {process} is gone, a later one is not"
-                );
-                let was_sent = self.sent.contains(&(tick as u64));
-                assert!(!was_sent, "tick {tick} of {process} was sent and is gone");
-                lost += 1;
-            }
-        }
-        lost
-    }
-
-    /// How many requests were accepted with points that came again. Each must be one
-    /// whose answer was withheld, or the last of a namespace before the kill.
-    fn doubled(&self) -> usize {
-        let mut last_of = BTreeMap::new();
-        let mut last_with = BTreeMap::new();
-        for (place, request) in self.requests.iter().enumerate() {
-            last_of.insert((process_of(request), &request.namespace), place);
-            last_with.extend(points(request).map(|(key, _)| (key, place)));
-        }
-        let mut doubled = 0;
-        for (place, request) in self.requests.iter().enumerate() {
-            if points(request).all(|(key, _)| last_with[&key] == place) {
-                continue;
-            }
-            doubled += 1;
-            let process = process_of(request);
-            let is_last = last_of[&(process, &request.namespace)] == place;
-            assert!(
-                is_last || self.unanswered.contains(&request.instant),
-                "request {place}, of process {process}, was acknowledged and came again"
-            );
-        }
-        doubled
-    }
-}
-
-/// The points of a request, each with its timestamp.
-fn points(request: &ReceivedRequest) -> impl Iterator<Item = (Key<'_>, i64)> {
-    request.points.iter().map(|point| {
-        let tick = point.value() as u64;
-        let series = point.dimension("series").unwrap();
-        ((tick, &*point.namespace, series), point.timestamp_ms)
-    })
 }
