@@ -33,8 +33,8 @@ pub struct Held {
 
 /// Points not yet accepted, a queue for each namespace.
 ///
-/// Points that come in together are a tick. The newest tick of a namespace goes out
-/// first, because alarms read it; everything older is backlog, oldest first.
+/// Points of one moment are a tick. The newest tick of a namespace goes out first,
+/// because alarms read it; everything older is backlog, oldest first.
 #[derive(Debug)]
 pub struct Outbox {
     limit: usize,
@@ -61,6 +61,14 @@ pub struct Losses {
     pub expired: u64,
     /// Pushed out by newer ones at `BUFFER_LIMIT`.
     pub overflowed: u64,
+}
+
+impl Queue {
+    /// The last point of the newest tick, if it still waits.
+    fn newest(&self) -> Option<&Held> {
+        let last = self.points.back();
+        last.filter(|last| last.id >= self.tick_start)
+    }
 }
 
 impl Losses {
@@ -109,24 +117,23 @@ impl Outbox {
         self.overflow()
     }
 
-    /// Takes the points of one tick. Returns them with their places, and the oldest
-    /// points, which the bound pushed out.
-    pub fn push(&mut self, tick: Vec<Point>) -> (Vec<Held>, Vec<Held>) {
-        let start = self.next_id;
-        let mut pushed = Vec::with_capacity(tick.len());
+    /// Takes points of one tick. What comes late joins the newest tick if that still
+    /// waits. Returns the oldest points, which the bound pushed out.
+    pub fn push(&mut self, tick: Vec<Point>) -> Vec<Held> {
         for point in tick {
-            let held = Held {
-                id: self.next_id,
-                point,
-            };
+            let id = self.next_id;
             self.next_id += 1;
-            let queue = self.queue(&held.point.metric.namespace);
-            queue.tick_start = start;
-            queue.points.push_back(held.clone());
+            let queue = self.queue(&point.metric.namespace);
+            if queue
+                .newest()
+                .is_none_or(|newest| newest.point.at < point.at)
+            {
+                queue.tick_start = id;
+            }
+            queue.points.push_back(Held { id, point });
             self.held += 1;
-            pushed.push(held);
         }
-        (pushed, self.overflow())
+        self.overflow()
     }
 
     /// The next batch of a namespace: of its newest tick, else of its backlog. The
@@ -146,9 +153,8 @@ impl Outbox {
     /// Whether the newest tick of a namespace waits to be sent.
     #[must_use]
     pub fn has_tick(&self, namespace: &Namespace) -> bool {
-        self.queues
-            .get(namespace)
-            .is_some_and(|q| q.points.back().is_some_and(|h| h.id >= q.tick_start))
+        let queue = self.queues.get(namespace);
+        queue.is_some_and(|queue| queue.newest().is_some())
     }
 
     /// Makes a tick backlog, after its retries are spent. One that came in meanwhile

@@ -27,6 +27,7 @@ use crate::telemetry::chain;
 mod lane;
 mod lanes;
 mod sampler;
+mod slot;
 mod store;
 mod summary;
 
@@ -98,7 +99,7 @@ pub async fn run<S: Sink, C: Clock>(
                 last = sample_until(clock.now(), last, beat_rate, &mut sampler);
                 status.beat();
             }
-            Some(points) = sampler.finished() => {
+            Some(points) = sampler.next() => {
                 lanes.push(points);
                 status.unsampled(sampler.unsampled());
             }
@@ -163,7 +164,7 @@ pub async fn once<S: Sink, C: Clock>(
     let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
     sampler.start(whole_second(clock.now()), Which::All);
     let sampled = async {
-        while let Some(points) = sampler.finished().await {
+        while let Some(points) = sampler.next().await {
             lanes.push(points);
         }
         lanes.finish(Phase::Finishing, Duration::MAX).await
@@ -194,7 +195,11 @@ async fn finish_sampling<S: Sink, C: Clock>(
 ) -> Duration {
     let began = Instant::now();
     let deadline = began + grace / 4;
-    while let Ok(Some(points)) = timeout_at(deadline, sampler.finished()).await {
+    while let Ok(Some(points)) = timeout_at(deadline, sampler.next()).await {
+        lanes.push(points);
+    }
+    sampler.end_ticks();
+    while let Some(points) = sampler.next().await {
         lanes.push(points);
     }
     grace.saturating_sub(began.elapsed())

@@ -78,6 +78,32 @@ fn tick_that_came_while_another_failed_stays_the_newest() {
 }
 
 #[test]
+fn late_points_join_the_newest_tick_while_it_waits() {
+    let metric = metric("A", "");
+    for late in [1, 2] {
+        let mut outbox = Outbox::new(100);
+        outbox.push(tick(&metric, 0, 1));
+        outbox.push(tick(&metric, 2, 2));
+        outbox.push(tick(&metric, late, 1));
+        let newest = outbox.next_batch(&metric.namespace).unwrap();
+        assert_eq!(minutes(&newest), [2.0, 2.0, late as f64]);
+        outbox.postpone(&newest);
+        assert!(!outbox.has_tick(&metric.namespace), "{late}");
+    }
+}
+
+#[test]
+fn late_points_of_a_tick_that_is_gone_go_first() {
+    let metric = metric("A", "");
+    let mut outbox = Outbox::new(100);
+    outbox.push(tick(&metric, 1, 1));
+    let failed = outbox.next_batch(&metric.namespace).unwrap();
+    outbox.postpone(&failed);
+    outbox.push(tick(&metric, 1, 2));
+    assert_eq!(outbox.next_batch(&metric.namespace).unwrap().len(), 2);
+}
+
+#[test]
 fn batch_holds_a_thousand_points() {
     let metric = metric("A", "");
     let mut outbox = Outbox::new(10_000);
@@ -117,8 +143,7 @@ fn bound_drops_the_oldest_of_all_namespaces_and_counts_them() {
     let (a, b) = (metric("A", ""), metric("B", ""));
     let mut outbox = Outbox::new(3);
     outbox.push(tick(&b, 1, 2));
-    let (pushed, dropped) = outbox.push(tick(&a, 2, 3));
-    assert_eq!(pushed.len(), 3);
+    let dropped = outbox.push(tick(&a, 2, 3));
     assert_eq!(
         dropped.iter().map(|h| h.point.at).collect::<Vec<_>>(),
         [moment(1); 2]
@@ -179,8 +204,9 @@ fn restored_points_are_backlog_and_keep_their_places() {
     let dropped = outbox.restore([held(7, 1), held(8, 2), held(9, 3)]);
     assert_eq!(dropped, [held(7, 1)]);
     assert!(!outbox.has_tick(&metric.namespace));
-    let (pushed, _) = outbox.push(tick(&metric, 4, 1));
-    assert_eq!(pushed[0].id, 10);
+    outbox.push(tick(&metric, 4, 1));
+    let next = outbox.next_batch(&metric.namespace).unwrap();
+    assert_eq!(next.ids().collect::<Vec<_>>(), [10]);
 }
 
 #[test]

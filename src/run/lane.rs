@@ -30,6 +30,8 @@ pub(super) struct Lane<S, C> {
     wake: Arc<Notify>,
     phase: watch::Receiver<Phase>,
     outage: Option<Outage>,
+    /// The last tick that was told to have failed; it may come in parts.
+    failed_tick: Option<DateTime<Utc>>,
 }
 
 /// A time in which points had to wait.
@@ -72,6 +74,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             wake,
             phase,
             outage: None,
+            failed_tick: None,
         }
     }
 
@@ -147,7 +150,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             }
             let delivered = self.deliver(batch.clone(), is_tick, retry).await;
             self.shared.tell_held();
-            self.tell(&delivered, is_tick);
+            self.tell(&batch, &delivered, is_tick);
             account.requests += delivered.attempts;
             if is_tick || self.outage.is_none() {
                 account.points += delivered.accepted;
@@ -217,11 +220,15 @@ impl<S: Sink, C: Clock> Lane<S, C> {
 
     /// Tells the status how a tick went once all of it was tried. What is tried again
     /// between ticks may end a row of failures, but is no further one.
-    fn tell(&self, delivered: &Delivered, is_tick: bool) {
+    fn tell(&mut self, batch: &Batch, delivered: &Delivered, is_tick: bool) {
         let status = &self.shared.status;
         match &delivered.ending {
             Ending::Failed(failure) if is_tick => {
-                status.failed(&self.namespace, &chain(failure));
+                let tick = batch.points().map(|point| point.at).max();
+                if self.failed_tick != tick {
+                    status.failed(&self.namespace, &chain(failure));
+                }
+                self.failed_tick = tick;
             }
             Ending::Done if self.shared.store().has_tick(&self.namespace) => {}
             Ending::Done if delivered.accepted > 0 => {

@@ -1,28 +1,29 @@
-//! Takes the values of a tick side by side. A source that fails or is slow costs only
-//! its own points.
+//! Begins the ticks and gathers their points. Values are taken side by side; a source
+//! that fails or is slow costs only its own points.
 
-use std::collections::HashSet;
-use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::FutureExt;
-use futures_util::future::join_all;
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::timeout;
-use tracing::{debug, error};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval_at};
+use tracing::error;
 
-use super::{millis, rfc3339};
+use super::slot::Slot;
 use crate::config::{Entry, beat};
-use crate::metric::{Metric, MetricError, MetricName, Namespace, Point};
+use crate::metric::{Metric, Namespace, Point};
 use crate::schedule::{Beat, Schedule};
-use crate::source::{Reading, Resources, SampleError, Tick};
+use crate::source::{Resources, Tick};
 use crate::telemetry::chain;
 
-/// Most problems of one source in one tick that are logged one by one.
-const PROBLEMS_LOGGED: usize = 10;
+/// How often the points of a tick are handed over until the last is there. What is due
+/// together leaves together, but a slow source shall not hold up what alarms wait for.
+const HAND_OVER: Duration = Duration::from_secs(1);
 
 /// Most missed ticks that are counted: it takes the only thread, and who slept longer
 /// wants no exact number.
@@ -42,36 +43,33 @@ pub(super) struct Sampler {
     slots: Vec<Arc<Slot>>,
     timeout: Duration,
     resources: Arc<Resources>,
-    ticks: JoinSet<Vec<Point>>,
-    unsampled: Arc<AtomicU64>,
-}
-
-/// An entry with what it keeps between ticks.
-struct Slot {
-    entry: Entry,
-    state: Arc<State>,
+    ticks: JoinSet<()>,
+    /// What the ticks hand over.
+    points: (mpsc::Sender<Vec<Point>>, mpsc::Receiver<Vec<Point>>),
+    /// Told when the ticks under way shall end with what they have.
+    enough: watch::Sender<bool>,
+    counts: Arc<Counts>,
 }
 
 #[derive(Default)]
-struct State {
-    /// Set while the source is being sampled; it is never sampled twice at a time.
-    busy: AtomicBool,
-    /// The metrics of the last tick, so that ten thousand held points of a series share one.
-    metrics: Mutex<HashSet<Arc<Metric>>>,
+struct Counts {
+    /// Values that could not be had.
+    unsampled: AtomicU64,
+    /// Sources that are being sampled.
+    under_way: AtomicU64,
 }
 
 impl Sampler {
     pub(super) fn new(entries: Vec<Entry>, timeout: Duration, resources: Arc<Resources>) -> Self {
-        let slot = |entry| {
-            let state = Arc::default();
-            Arc::new(Slot { entry, state })
-        };
+        let slots = entries.into_iter().map(|entry| Arc::new(Slot::new(entry)));
         Self {
-            slots: entries.into_iter().map(slot).collect(),
+            slots: slots.collect(),
             timeout,
             resources,
             ticks: JoinSet::new(),
-            unsampled: Arc::default(),
+            points: mpsc::channel(1),
+            enough: watch::Sender::new(false),
+            counts: Arc::default(),
         }
     }
 
@@ -99,32 +97,52 @@ impl Sampler {
         if slots.is_empty() {
             return;
         }
-        let tick = Tick::new(at, self.timeout, self.resources.clone());
-        let unsampled = self.unsampled.clone();
-        self.ticks.spawn(async move {
-            let samples = join_all(slots.iter().map(|slot| slot.sample(&tick, &unsampled))).await;
-            samples.into_iter().flatten().collect()
-        });
+        let begun = Gathering {
+            slots,
+            tick: Tick::new(at, self.timeout, self.resources.clone()),
+            points: self.points.0.clone(),
+            enough: self.enough.subscribe(),
+            counts: self.counts.clone(),
+        };
+        self.ticks.spawn(begun.gather());
     }
 
-    /// The points of the next tick that is sampled whole; `None` if none is under way.
-    pub(super) async fn finished(&mut self) -> Option<Vec<Point>> {
-        self.ticks.join_next().await.map(points_of)
+    /// The next points that are there, of one tick; `None` if no tick is under way.
+    pub(super) async fn next(&mut self) -> Option<Vec<Point>> {
+        loop {
+            tokio::select! {
+                // First what is there: a tick hands over before it ends.
+                biased;
+                points = self.points.1.recv() => return points,
+                ended = self.ticks.join_next() => {
+                    if let Err(failure) = ended? {
+                        error!(error = chain(&failure), "sampling ended in disorder");
+                    }
+                }
+            }
+        }
+    }
+
+    /// The ticks under way end with what they have, which [`Sampler::next`] gives.
+    pub(super) fn end_ticks(&self) {
+        self.enough.send_replace(true);
     }
 
     /// Takes new entries; one that did not change keeps its state.
     pub(super) fn replace(&mut self, entries: Vec<Entry>) {
-        let mut old = std::mem::take(&mut self.slots);
-        let slot = |mut entry: Entry| {
-            let same = old.iter().position(|slot| slot.entry.is_same(&entry));
-            let state = match same.map(|position| old.swap_remove(position)) {
-                Some(slot) => {
-                    entry.source = slot.entry.source.clone();
-                    slot.state.clone()
-                }
-                None => Arc::default(),
-            };
-            Arc::new(Slot { entry, state })
+        let mut old = HashMap::<Arc<Metric>, Vec<Arc<Slot>>>::new();
+        for slot in self.slots.drain(..) {
+            old.entry(slot.entry.metric.clone()).or_default().push(slot);
+        }
+        let slot = |entry: Entry| {
+            let same = old.get_mut(&entry.metric).and_then(|slots| {
+                let place = slots.iter().position(|slot| slot.entry.is_same(&entry))?;
+                Some(slots.remove(place))
+            });
+            Arc::new(match same {
+                Some(slot) => slot.renewed(entry),
+                None => Slot::new(entry),
+            })
         };
         self.slots = entries.into_iter().map(slot).collect();
     }
@@ -145,133 +163,62 @@ impl Sampler {
         count
     }
 
-    /// How many ticks are being sampled.
-    pub(super) fn under_way(&self) -> u64 {
-        self.ticks.len() as u64
-    }
-
-    /// How many values could not be had since the start.
+    /// How many values could not be had since the start; those of the ticks under way
+    /// may still come.
     pub(super) fn unsampled(&self) -> u64 {
-        self.unsampled.load(Ordering::Relaxed)
+        self.counts.unsampled.load(Ordering::Relaxed)
+    }
+
+    /// How many sources are being sampled.
+    pub(super) fn under_way(&self) -> u64 {
+        self.counts.under_way.load(Ordering::Relaxed)
     }
 }
 
-/// What a source that panicked gave.
-#[derive(Debug, thiserror::Error)]
-#[error("the source panicked, which is a defect of this program")]
-struct Panicked;
-
-fn points_of(sampled: Result<Vec<Point>, JoinError>) -> Vec<Point> {
-    sampled.unwrap_or_else(|failure| {
-        error!(error = chain(&failure), "sampling ended in disorder");
-        Vec::new()
-    })
+/// A tick that is being sampled.
+struct Gathering {
+    slots: Vec<Arc<Slot>>,
+    tick: Tick,
+    points: mpsc::Sender<Vec<Point>>,
+    enough: watch::Receiver<bool>,
+    counts: Arc<Counts>,
 }
 
-impl Slot {
-    async fn sample(&self, tick: &Tick, unsampled: &AtomicU64) -> Vec<Point> {
-        let Some(_busy) = Busy::set(&self.state.busy) else {
-            self.tell("source is still busy with an earlier tick", tick, None);
-            unsampled.fetch_add(1, Ordering::Relaxed);
-            return Vec::new();
-        };
-        // A panic, too, costs only the source's own points.
-        let sampling = AssertUnwindSafe(async { self.entry.source.sample(tick).await });
-        let sampled = timeout(tick.timeout, sampling.catch_unwind()).await;
-        let sampled = sampled.map(|sampled| sampled.unwrap_or_else(|_| Err(Panicked.into())));
-        match sampled {
-            Ok(Ok(readings)) => {
-                let mut problems = readings.problems;
-                let points = self.points(tick.at, readings.readings, &mut problems);
-                unsampled.fetch_add(problems.len() as u64, Ordering::Relaxed);
-                self.tell_problems(tick, &problems);
-                points
-            }
-            Ok(Err(failure)) => {
-                self.tell("source failed", tick, Some(&failure));
-                unsampled.fetch_add(1, Ordering::Relaxed);
-                Vec::new()
-            }
-            Err(_) => {
-                self.tell("source timed out", tick, None);
-                unsampled.fetch_add(1, Ordering::Relaxed);
-                Vec::new()
+impl Gathering {
+    async fn gather(mut self) {
+        let counts = &self.counts;
+        counts
+            .under_way
+            .fetch_add(self.slots.len() as u64, Ordering::Relaxed);
+        let samples = self.slots.iter().enumerate().map(async |(place, slot)| {
+            let points = slot.sample(&self.tick, &counts.unsampled).await;
+            counts.under_way.fetch_sub(1, Ordering::Relaxed);
+            (place, points)
+        });
+        let mut samples: FuturesUnordered<_> = samples.collect();
+        let mut hand_over = interval_at(Instant::now() + HAND_OVER, HAND_OVER);
+        let mut gathered = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                sample = samples.next() => match sample {
+                    Some(sample) => gathered.push(sample),
+                    None => break,
+                },
+                _ = self.enough.changed() => break,
+                _ = hand_over.tick() => hand(&self.points, &mut gathered).await,
             }
         }
-    }
-
-    fn points(
-        &self,
-        at: DateTime<Utc>,
-        readings: Vec<Reading>,
-        problems: &mut Vec<SampleError>,
-    ) -> Vec<Point> {
-        let metrics = &self.state.metrics;
-        let mut known = metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut seen = HashSet::new();
-        let mut points = Vec::with_capacity(readings.len());
-        for reading in readings {
-            let value = reading.value;
-            match self.metric(reading) {
-                Ok(metric) => {
-                    let metric = known.get(&metric).cloned().unwrap_or(metric);
-                    seen.insert(metric.clone());
-                    points.push(Point { metric, at, value });
-                }
-                Err(error) => problems.push(Box::new(error)),
-            }
-        }
-        *known = seen;
-        points
-    }
-
-    fn metric(&self, reading: Reading) -> Result<Arc<Metric>, MetricError> {
-        let own = &self.entry.metric;
-        if reading.suffix.is_empty() && reading.dimensions.is_empty() {
-            return Ok(own.clone());
-        }
-        let name = format!("{}{}", own.name, reading.suffix);
-        Ok(Arc::new(Metric {
-            name: name.parse::<MetricName>()?,
-            dimensions: own.dimensions.with(reading.dimensions)?,
-            ..Metric::clone(own)
-        }))
-    }
-
-    fn tell_problems(&self, tick: &Tick, problems: &[SampleError]) {
-        for problem in problems.iter().take(PROBLEMS_LOGGED) {
-            self.tell("source gave a bad value", tick, Some(problem));
-        }
-        let more = problems.len().saturating_sub(PROBLEMS_LOGGED);
-        if more > 0 {
-            debug!(metric = %self.entry.metric, problems = more, "source gave more bad values");
-        }
-    }
-
-    fn tell(&self, what: &'static str, tick: &Tick, failure: Option<&SampleError>) {
-        error!(
-            metric = %self.entry.metric,
-            crontab_line = self.entry.line,
-            point_timestamp = rfc3339(tick.at),
-            timeout_ms = millis(tick.timeout),
-            error = failure.map(|failure| chain(&**failure)),
-            "{what}"
-        );
+        hand(&self.points, &mut gathered).await;
     }
 }
 
-/// Marks a source as being sampled until it is dropped, at a time-out too.
-struct Busy<'a>(&'a AtomicBool);
-
-impl<'a> Busy<'a> {
-    fn set(flag: &'a AtomicBool) -> Option<Self> {
-        // Made only if it is to be kept: dropping it would clear another's mark.
-        (!flag.swap(true, Ordering::AcqRel)).then(|| Self(flag))
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+/// Hands the points over in the order of their entries.
+async fn hand(points: &mpsc::Sender<Vec<Point>>, gathered: &mut Vec<(usize, Vec<Point>)>) {
+    gathered.sort_unstable_by_key(|(place, _)| *place);
+    let ready: Vec<_> = gathered.drain(..).flat_map(|(_, points)| points).collect();
+    if !ready.is_empty() {
+        // The sampler is gone only when its ticks are not wanted any more.
+        let _ = points.send(ready).await;
     }
 }

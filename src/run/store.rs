@@ -44,7 +44,7 @@ impl Store {
 
     /// Takes the points of a tick; when this returns they are on disk.
     pub(super) fn push(&mut self, tick: Vec<Point>) {
-        let (_, overflowed) = self.outbox.push(tick);
+        let overflowed = self.outbox.push(tick);
         tell_lost(BUFFER_FULL, &overflowed);
         self.sync();
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use cw_publisher::clock::Clock;
 use cw_publisher::config::Config;
 use cw_publisher::run::run;
 use cw_publisher::source::{Sampling, Source, Tick};
@@ -11,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::support::{
-    Capture, FakeClock, FakeSink, FakeSource, at, config, controls, crontab, no_answer, run_for,
-    text,
+    Capture, FakeClock, FakeSink, FakeSource, Put, at, config, controls, crontab, no_answer,
+    run_for, text,
 };
 
 fn seconds(seconds: i64) -> TimeDelta {
@@ -93,6 +94,59 @@ async fn slow_source_delays_no_tick_beyond_its_time_out_and_is_never_asked_twice
     assert!(source.asked().len() >= 7);
     assert!(summary.unsampled >= 26);
     assert!(!log.lines("source timed out").is_empty());
+}
+
+/// Two metrics, the first of which takes four seconds.
+fn slow_and_quick(variables: &[(&str, &str)]) -> Config {
+    let text = "* * * * * name=Slow value=1\n* * * * * name=Quick value=1\n";
+    let variables = [&[("PUBLISH_ON_START", "false")], variables].concat();
+    let source = FakeSource::new(Duration::from_secs(4));
+    with_source(crontab(text, &variables), &source)
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_source_holds_up_no_other_point_of_its_tick() {
+    let clock = FakeClock::new();
+    let sink = accepts(&clock);
+    run_for(slow_and_quick(&[]), &clock, &sink, seconds(100)).await;
+    let arrived = |put: &Put| {
+        let names = put.points.iter().map(|point| point.metric.name.to_string());
+        let late = put.points.iter().map(|point| put.at - point.at);
+        names.zip(late).collect::<Vec<_>>()
+    };
+    let arrived: Vec<_> = sink.accepted().iter().map(arrived).collect();
+    let quick = vec![("Quick".to_owned(), seconds(1))];
+    let slow = vec![("Slow".to_owned(), seconds(4))];
+    assert_eq!(arrived, [quick.clone(), slow.clone(), quick, slow]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_sends_the_values_that_are_there_and_waits_for_no_slow_source() {
+    let clock = FakeClock::new();
+    let sink = accepts(&clock);
+    let config = slow_and_quick(&[("SHUTDOWN_GRACE", "2s")]);
+    let began = Instant::now();
+    let summary = run_for(config, &clock, &sink, TimeDelta::milliseconds(30_200)).await;
+    assert_eq!((summary.sent, summary.unsampled), (1, 1));
+    assert_eq!(began.elapsed(), Duration::from_millis(30_700));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tick_that_fails_in_two_parts_fails_once() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, seconds(3600), no_answer());
+    let (_reload, reloaded) = mpsc::channel(1);
+    let controls = controls(Duration::from_secs(100), reloaded);
+    let status = controls.status.clone();
+    let config = slow_and_quick(&[("RETRY_MAX", "0")]);
+    let watched = async {
+        sleep(Duration::from_secs(99)).await;
+        status.report(clock.now()).failures
+    };
+    let (ended, failures) = tokio::join!(run(config, sink, clock.clone(), controls), watched);
+    ended.unwrap();
+    let counts: Vec<_> = failures.iter().map(|(_, count)| *count).collect();
+    assert_eq!(counts, [2]);
 }
 
 #[tokio::test(start_paused = true)]

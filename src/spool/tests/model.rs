@@ -56,8 +56,9 @@ proptest! {
             match operation {
                 Operation::Push { metrics: of, minute } => {
                     let of: Vec<_> = of.iter().map(|i| metrics()[*i].clone()).collect();
-                    let (pushed, dropped) = outbox.push(tick(&of, minute));
-                    model.extend(pushed.iter().map(point));
+                    let dropped = outbox.push(tick(&of, minute));
+                    let held = held(outbox);
+                    model.extend(held[held.len() - of.len()..].iter().map(point));
                     dropped.iter().for_each(|held| drop(model.remove(&held.id)));
                 }
                 Operation::Accept { namespace } => {

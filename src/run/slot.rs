@@ -1,0 +1,167 @@
+//! An entry in service: takes its value once a tick, never twice at a time, and tells
+//! what went wrong with it.
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use tokio::time::timeout;
+use tracing::{debug, error};
+
+use super::{millis, rfc3339};
+use crate::config::Entry;
+use crate::metric::{Metric, MetricError, MetricName, Point};
+use crate::source::{Reading, SampleError, Tick};
+use crate::telemetry::chain;
+
+/// Most problems of one source in one tick that are logged one by one.
+const PROBLEMS_LOGGED: usize = 10;
+
+/// An entry with what it keeps between ticks.
+pub(super) struct Slot {
+    pub(super) entry: Entry,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Set while the source is being sampled; it is never sampled twice at a time.
+    busy: AtomicBool,
+    /// The metrics of the last tick, so that ten thousand held points of a series share one.
+    metrics: Mutex<HashSet<Arc<Metric>>>,
+}
+
+/// What a source that panicked gave.
+#[derive(Debug, thiserror::Error)]
+#[error("the source panicked, which is a defect of this program")]
+struct Panicked;
+
+impl Slot {
+    pub(super) fn new(entry: Entry) -> Self {
+        Self {
+            entry,
+            state: Arc::default(),
+        }
+    }
+
+    /// The same entry as a reload gives it, with what it kept so far.
+    pub(super) fn renewed(&self, entry: Entry) -> Self {
+        Self {
+            entry: Entry {
+                source: self.entry.source.clone(),
+                ..entry
+            },
+            state: self.state.clone(),
+        }
+    }
+
+    /// The points of a tick; `unsampled` counts the values that could not be had.
+    pub(super) async fn sample(&self, tick: &Tick, unsampled: &AtomicU64) -> Vec<Point> {
+        let Some(_busy) = Busy::set(&self.state.busy) else {
+            self.tell("source is still busy with an earlier tick", tick, None);
+            unsampled.fetch_add(1, Ordering::Relaxed);
+            return Vec::new();
+        };
+        // A panic, too, costs only the source's own points.
+        let sampling = AssertUnwindSafe(async { self.entry.source.sample(tick).await });
+        let sampled = timeout(tick.timeout, sampling.catch_unwind()).await;
+        let sampled = sampled.map(|sampled| sampled.unwrap_or_else(|_| Err(Panicked.into())));
+        match sampled {
+            Ok(Ok(readings)) => {
+                let mut problems = readings.problems;
+                let points = self.points(tick.at, readings.readings, &mut problems);
+                unsampled.fetch_add(problems.len() as u64, Ordering::Relaxed);
+                self.tell_problems(tick, &problems);
+                points
+            }
+            Ok(Err(failure)) => {
+                self.tell("source failed", tick, Some(&failure));
+                unsampled.fetch_add(1, Ordering::Relaxed);
+                Vec::new()
+            }
+            Err(_) => {
+                self.tell("source timed out", tick, None);
+                unsampled.fetch_add(1, Ordering::Relaxed);
+                Vec::new()
+            }
+        }
+    }
+
+    fn points(
+        &self,
+        at: DateTime<Utc>,
+        readings: Vec<Reading>,
+        problems: &mut Vec<SampleError>,
+    ) -> Vec<Point> {
+        let metrics = &self.state.metrics;
+        let mut known = metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = HashSet::new();
+        let mut points = Vec::with_capacity(readings.len());
+        for reading in readings {
+            let value = reading.value;
+            match self.metric(reading) {
+                Ok(metric) => {
+                    let metric = known.get(&metric).cloned().unwrap_or(metric);
+                    seen.insert(metric.clone());
+                    points.push(Point { metric, at, value });
+                }
+                Err(error) => problems.push(Box::new(error)),
+            }
+        }
+        *known = seen;
+        points
+    }
+
+    fn metric(&self, reading: Reading) -> Result<Arc<Metric>, MetricError> {
+        let own = &self.entry.metric;
+        if reading.suffix.is_empty() && reading.dimensions.is_empty() {
+            return Ok(own.clone());
+        }
+        let name = format!("{}{}", own.name, reading.suffix);
+        Ok(Arc::new(Metric {
+            name: name.parse::<MetricName>()?,
+            dimensions: own.dimensions.with(reading.dimensions)?,
+            ..Metric::clone(own)
+        }))
+    }
+
+    fn tell_problems(&self, tick: &Tick, problems: &[SampleError]) {
+        for problem in problems.iter().take(PROBLEMS_LOGGED) {
+            self.tell("source gave a bad value", tick, Some(problem));
+        }
+        let more = problems.len().saturating_sub(PROBLEMS_LOGGED);
+        if more > 0 {
+            debug!(metric = %self.entry.metric, problems = more, "source gave more bad values");
+        }
+    }
+
+    fn tell(&self, what: &'static str, tick: &Tick, failure: Option<&SampleError>) {
+        error!(
+            metric = %self.entry.metric,
+            crontab_line = self.entry.line,
+            point_timestamp = rfc3339(tick.at),
+            timeout_ms = millis(tick.timeout),
+            error = failure.map(|failure| chain(&**failure)),
+            "{what}"
+        );
+    }
+}
+
+/// Marks a source as being sampled until it is dropped, at a time-out too.
+struct Busy<'a>(&'a AtomicBool);
+
+impl<'a> Busy<'a> {
+    fn set(flag: &'a AtomicBool) -> Option<Self> {
+        // Made only if it is to be kept: dropping it would clear another's mark.
+        (!flag.swap(true, Ordering::AcqRel)).then(|| Self(flag))
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
