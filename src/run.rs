@@ -74,7 +74,8 @@ pub async fn run<S: Sink, C: Clock>(
     } = controls;
     tokio::pin!(shutdown);
     let started = Instant::now();
-    status.started(clock.now());
+    let began = clock.now();
+    status.started(began);
     tokio::select! {
         ready = wait_until_ready(&sink, config.retry) => ready?,
         () = &mut shutdown => return Ok(nothing_done(started)),
@@ -88,10 +89,15 @@ pub async fn run<S: Sink, C: Clock>(
     let mut beat_rate = sampler.beat();
     let mut beats = start_beats(&*clock, beat_rate).await?;
     status.expect(beat_rate, sampler.schedules());
-    let mut last = whole_second(clock.now());
-    if config.publish_on_start {
-        sampler.start(last, Which::All);
-    }
+    // Ticks may have passed while the credentials were waited for.
+    let now = clock.now();
+    let mut last = if config.publish_on_start {
+        tell_missed(&sampler, moments(began, now, beat_rate).missed);
+        sampler.start(whole_second(now), Which::All);
+        now
+    } else {
+        sample_until(now, began, beat_rate, &mut sampler)
+    };
     loop {
         tokio::select! {
             () = &mut shutdown => break,
@@ -256,9 +262,7 @@ fn sample_until(
     sampler: &mut Sampler,
 ) -> DateTime<Utc> {
     let passed = moments(last, now, beat);
-    if let Some(missed) = passed.missed {
-        tell_missed(sampler, missed);
-    }
+    tell_missed(sampler, passed.missed);
     for moment in passed.fresh {
         sampler.start(moment, Which::Due);
     }
@@ -266,7 +270,10 @@ fn sample_until(
 }
 
 /// A machine that slept misses ticks; values taken now would be others.
-fn tell_missed(sampler: &Sampler, missed: Missed) {
+fn tell_missed(sampler: &Sampler, missed: Option<Missed>) {
+    let Some(missed) = missed else {
+        return;
+    };
     let ticks = sampler.due_between(missed.first, missed.last);
     if ticks > 0 {
         warn!(

@@ -15,6 +15,7 @@ mod health;
 mod isolation;
 mod kill;
 mod outage;
+mod panics;
 mod process;
 mod recovery;
 mod reload;

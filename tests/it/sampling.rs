@@ -7,7 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cw_publisher::clock::Clock;
 use cw_publisher::config::Config;
 use cw_publisher::run::run;
-use cw_publisher::source::{Sampling, Source, Tick};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -28,30 +27,6 @@ fn with_source(mut config: Config, source: &Arc<FakeSource>) -> Config {
 
 fn accepts(clock: &FakeClock) -> FakeSink {
     FakeSink::new(clock, |_, _| Ok(()))
-}
-
-/// A defect, for the test of what it costs.
-#[derive(Debug)]
-struct Panicking;
-
-impl Source for Panicking {
-    fn sample<'a>(&'a self, _: &'a Tick) -> Sampling<'a> {
-        panic!("on purpose")
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn source_that_panics_costs_only_its_own_points() {
-    let clock = FakeClock::new();
-    let sink = FakeSink::new(&clock, |_, _| Ok(()));
-    let lines = "* * * * * name=A value=1\n* * * * * name=B value=2\n";
-    let mut config = crontab(lines, &[("PUBLISH_ON_START", "false")]);
-    config.entries[0].source = Arc::new(Panicking);
-    let summary = run_for(config, &clock, &sink, TimeDelta::minutes(3)).await;
-    let points = sink.accepted().into_iter().flat_map(|put| put.points);
-    let names: Vec<_> = points.map(|point| point.metric.name.to_string()).collect();
-    assert_eq!(names, ["B", "B", "B"]);
-    assert_eq!(summary.unsampled, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,6 +144,23 @@ async fn ticks_missed_in_sleep_are_told_in_one_line_and_not_made_up() {
     assert_eq!(missed[0]["ticks"], 10);
     assert_eq!(text(&missed[0], "missed_from"), "2026-03-02T00:03:00Z");
     assert_eq!(text(&missed[0], "missed_to"), "2026-03-02T00:12:00Z");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ticks_that_pass_before_the_credentials_are_there_are_told() {
+    for (publish_on_start, first) in [("true", 215), ("false", 210)] {
+        let log = Capture::start();
+        let clock = FakeClock::new();
+        let sink = accepts(&clock).ready_after(Duration::from_secs(215));
+        let config = config(&[("PUBLISH_ON_START", publish_on_start)]);
+        run_for(config, &clock, &sink, seconds(300)).await;
+        // Ticks at 30, 90, 150 and 210 s; the last is young enough.
+        let expected = [first, 270].map(|after| at(seconds(after)));
+        assert_eq!(sink.timestamps(), expected);
+        let missed = log.lines("ticks missed");
+        assert_eq!(missed.len(), 1, "{missed:?}");
+        assert_eq!(missed[0]["ticks"], 3);
+    }
 }
 
 #[tokio::test(start_paused = true)]

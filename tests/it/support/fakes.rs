@@ -127,6 +127,7 @@ pub(crate) struct FakeSink {
     clock: FakeClock,
     answer: Arc<Answer>,
     latency: Arc<dyn Fn(&Batch) -> Duration + Send + Sync>,
+    ready_after: Duration,
     puts: Arc<Mutex<Vec<Put>>>,
 }
 
@@ -152,6 +153,7 @@ impl FakeSink {
             clock: clock.clone(),
             answer: Arc::new(answer),
             latency: Arc::new(|_| Duration::ZERO),
+            ready_after: Duration::ZERO,
             puts: Arc::default(),
         }
     }
@@ -181,6 +183,12 @@ impl FakeSink {
         self
     }
 
+    /// The credentials are there after so long.
+    pub(crate) fn ready_after(mut self, delay: Duration) -> Self {
+        self.ready_after = delay;
+        self
+    }
+
     /// Every request so far, in the order they came in.
     pub(crate) fn puts(&self) -> Vec<Put> {
         self.puts.lock().unwrap().clone()
@@ -201,6 +209,11 @@ impl FakeSink {
 }
 
 impl Sink for FakeSink {
+    async fn ready(&self) -> Result<(), Failure> {
+        sleep(self.ready_after).await;
+        Ok(())
+    }
+
     async fn put(&self, batch: &Batch) -> Result<(), Failure> {
         let now = self.clock.now();
         let answer = (self.answer)(now, batch);

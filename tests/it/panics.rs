@@ -1,0 +1,32 @@
+//! Defects, and what they cost: a panic ends neither the run nor what it holds.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use cw_publisher::source::{Sampling, Source, Tick};
+
+use crate::support::{FakeClock, FakeSink, crontab, run_for};
+
+/// A defect, for the test of what it costs.
+#[derive(Debug)]
+struct Panicking;
+
+impl Source for Panicking {
+    fn sample<'a>(&'a self, _: &'a Tick) -> Sampling<'a> {
+        panic!("on purpose")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn source_that_panics_costs_only_its_own_points() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |_, _| Ok(()));
+    let lines = "* * * * * name=A value=1\n* * * * * name=B value=2\n";
+    let mut config = crontab(lines, &[("PUBLISH_ON_START", "false")]);
+    config.entries[0].source = Arc::new(Panicking);
+    let summary = run_for(config, &clock, &sink, TimeDelta::minutes(3)).await;
+    let points = sink.accepted().into_iter().flat_map(|put| put.points);
+    let names: Vec<_> = points.map(|point| point.metric.name.to_string()).collect();
+    assert_eq!(names, ["B", "B", "B"]);
+    assert_eq!(summary.unsampled, 3);
+}
