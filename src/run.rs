@@ -104,6 +104,7 @@ pub async fn run<S: Sink, C: Clock>(
             () = beats.next() => {
                 last = sample_until(clock.now(), last, beat_rate, &mut sampler);
                 status.beat();
+                lanes.revive();
             }
             Some(points) = sampler.next() => {
                 lanes.push(points);

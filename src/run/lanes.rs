@@ -114,7 +114,17 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
         }
     }
 
-    /// A lane that panicked (the SDK is large) begins anew: its points are all there.
+    /// Lanes that panicked (the SDK is large) begin anew: their points are all there.
+    pub(super) fn revive(&mut self) {
+        let lanes = self.running.iter();
+        let ended = lanes.filter(|(_, lane)| lane.task.is_finished());
+        let ended: Vec<_> = ended.map(|(namespace, _)| namespace.clone()).collect();
+        for namespace in ended {
+            self.wake(namespace);
+        }
+    }
+
+    /// Tells a lane that there are points for it; begins it if it does not run.
     fn wake(&mut self, namespace: Namespace) {
         while let Some(ended) = self.tasks.try_join_next() {
             tell_ended(ended);
@@ -138,6 +148,7 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
     /// Lets the lanes come to their end, no longer than `grace`.
     pub(super) async fn finish(&mut self, phase: Phase, grace: Duration) -> Summary {
         self.phase.send_replace(phase);
+        self.revive();
         let ended = async {
             while let Some(ended) = self.tasks.join_next().await {
                 tell_ended(ended);
