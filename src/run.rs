@@ -28,6 +28,7 @@ mod lane;
 mod lanes;
 mod sampler;
 mod slot;
+mod spooler;
 mod store;
 mod summary;
 

@@ -5,9 +5,8 @@
 //! database, or read a damaged file not at all. It is an append-only file of points
 //! and removals, each with its own CRC-32; ARCHITECTURE.md has the bytes.
 //!
-//! There is nothing to tell a spool but "the outbox is like this now":
-//! [`Spool::sync`] compares what the file holds with what the outbox holds, and
-//! writes the difference. A failed write leaves a larger difference for the next
+//! There is nothing to tell a spool but "this is held now": [`Spool::sync`] compares
+//! what the file holds with what the outbox holds, and writes the difference. A failed write leaves a larger difference for the next
 //! time, so going on in memory and healing need no code of their own.
 
 use std::fmt;
@@ -119,13 +118,16 @@ impl Spool {
         Ok(opened)
     }
 
-    /// Brings to disk what the outbox holds; to be called after every change of it.
+    /// Brings to disk what the outbox holds; to be called after every change of it. It
+    /// blocks.
     ///
     /// Points that are new are safe from a loss of power when this returns, and it
     /// waits for the disk that long. The absence of points that left is safe from
     /// `kill -9`. Without a difference nothing is written.
-    pub fn sync(&mut self, outbox: &Outbox) -> Option<Event> {
-        let written = self.write(outbox);
+    pub fn sync<'a>(&mut self, held: impl IntoIterator<Item = &'a Held>) -> Option<Event> {
+        let mut held: Vec<_> = held.into_iter().collect();
+        held.sort_by_key(|held| held.id);
+        let written = self.write(&held);
         let was_degraded = std::mem::replace(&mut self.is_degraded, written.is_err());
         match written {
             Err(error) if !was_degraded => Some(Event::Degraded(error)),
@@ -140,11 +142,9 @@ impl Spool {
         self.is_degraded
     }
 
-    fn write(&mut self, outbox: &Outbox) -> Result<(), SpoolError> {
-        let mut held: Vec<&Held> = outbox.held().collect();
-        held.sort_by_key(|held| held.id);
+    fn write(&mut self, held: &[&Held]) -> Result<(), SpoolError> {
         if let Some(log) = &mut self.log {
-            let change = log.change_to(&held);
+            let change = log.change_to(held);
             if !log.is_wasted_by(&change) {
                 let applied = log.apply(change);
                 if !log.is_sound() {
@@ -156,7 +156,7 @@ impl Spool {
                 });
             }
         }
-        self.replace(&held).map_err(|source| SpoolError::Replace {
+        self.replace(held).map_err(|source| SpoolError::Replace {
             path: self.path.clone(),
             source,
         })

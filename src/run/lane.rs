@@ -194,6 +194,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                     break Ending::Interrupted;
                 }
                 Step::Send(batch) => {
+                    self.shared.settle().await;
                     let answer = self.shared.sink.put(&batch).await;
                     for outcome in delivery.answer(answer, &mut rand::rng()) {
                         match outcome {

@@ -1,24 +1,30 @@
 //! The lanes, one for each namespace, and what they share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::error;
 
 use super::Summary;
 use super::lane::Lane;
-use super::store::Store;
+use super::spooler::{PATIENCE, Spooler};
+use super::store::{SharedStore, Store};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::health::Status;
 use crate::metric::{Namespace, Point};
+use crate::outbox::Held;
 use crate::publish::{Retry, Sink};
 use crate::spool::SpoolError;
 use crate::telemetry::chain;
+
+/// The disk gets this long at the end even if sending took all of the grace: whatever was
+/// accepted last would come twice.
+const LAST_WRITE: Duration = Duration::from_millis(250);
 
 /// How far the run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,13 +45,22 @@ pub(super) struct Shared<S, C> {
     pub(super) jitter: Duration,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) status: Arc<Status>,
-    store: Mutex<Store>,
+    store: Arc<SharedStore>,
+    spooler: Option<Spooler>,
 }
 
 impl<S, C> Shared<S, C> {
-    /// The lock is held for moments only, never across an await.
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+        self.store.lock()
+    }
+
+    /// Waits until the disk holds what the store holds, if it is to. Nothing is sent
+    /// before: what is sent is on disk, and what was accepted is gone from it.
+    pub(super) async fn settle(&self) {
+        if let Some(spooler) = &self.spooler {
+            let revision = self.store().revision();
+            spooler.settle(revision).await;
+        }
     }
 
     /// Keeps the status to what the store holds.
@@ -61,6 +76,8 @@ pub(super) struct Lanes<S, C> {
     phase: watch::Sender<Phase>,
     running: BTreeMap<Namespace, Running>,
     tasks: JoinSet<()>,
+    /// The task of the spool, which outlives the lanes.
+    spooling: JoinSet<()>,
 }
 
 /// What wakes a lane, and tells whether it still runs.
@@ -77,8 +94,14 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
         config: &Config,
         status: Arc<Status>,
     ) -> Result<Self, SpoolError> {
-        let store = Store::open(config.buffer_limit, config.spool_dir.as_deref())?;
+        let (store, spool) = Store::open(config.buffer_limit, config.spool_dir.as_deref())?;
         let restored = store.namespaces();
+        let store = Arc::new(SharedStore::new(store));
+        let mut spooling = JoinSet::new();
+        let spooler = spool.map(|mut spool| {
+            let sync = move |held: &[Held]| spool.sync(held);
+            Spooler::start(sync, store.clone(), PATIENCE, &mut spooling)
+        });
         let (phase, phases) = watch::channel(Phase::Running);
         let mut lanes = Self {
             shared: Arc::new(Shared {
@@ -88,11 +111,13 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
                 jitter: config.jitter,
                 phase: phases,
                 status,
-                store: Mutex::new(store),
+                store,
+                spooler,
             }),
             phase,
             running: BTreeMap::new(),
             tasks: JoinSet::new(),
+            spooling,
         };
         lanes.shared.tell_held();
         for namespace in restored {
@@ -147,6 +172,7 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
 
     /// Lets the lanes come to their end, no longer than `grace`.
     pub(super) async fn finish(&mut self, phase: Phase, grace: Duration) -> Summary {
+        let began = Instant::now();
         self.phase.send_replace(phase);
         self.revive();
         let ended = async {
@@ -157,7 +183,12 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
         if timeout(grace, ended).await.is_err() {
             self.tasks.shutdown().await;
         }
-        self.shared.store().summary()
+        let left = grace.saturating_sub(began.elapsed()).max(LAST_WRITE);
+        let _ = timeout(left, self.shared.settle()).await;
+        self.spooling.shutdown().await;
+        let store = self.shared.store();
+        let spooler = self.shared.spooler.as_ref();
+        store.summary(spooler.is_some_and(|spooler| spooler.holds(store.revision())))
     }
 }
 

@@ -1,52 +1,71 @@
-//! What is held, in memory and on disk, and the account of it.
+//! What is held, and the account of it.
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use tracing::{error, info, warn};
+use tokio::sync::watch;
+use tracing::{info, warn};
 
 use super::{Summary, rfc3339};
 use crate::metric::{Namespace, Point};
 use crate::outbox::{Batch, Held, Losses, Outbox};
-use crate::spool::{Event, Opened, Spool, SpoolError};
-use crate::telemetry::chain;
+use crate::spool::{Opened, Spool, SpoolError};
 
 /// Why points are lost at the bound, for the log.
 const BUFFER_FULL: &str = "the buffer is full (BUFFER_LIMIT)";
 
-/// The outbox with its spool and its account.
+/// A store that several tasks use.
+pub(super) struct SharedStore(Mutex<Store>);
+
+impl SharedStore {
+    pub(super) fn new(store: Store) -> Self {
+        Self(Mutex::new(store))
+    }
+
+    /// The lock is held for moments only, never across an await.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Store> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The outbox with its account.
 pub(super) struct Store {
     outbox: Outbox,
-    spool: Option<Spool>,
     sent: u64,
+    /// Counts the changes of what is held, for the spool.
+    revision: watch::Sender<u64>,
 }
 
 impl Store {
-    /// A store that holds at most `limit` points, and what an earlier process left in
-    /// the folder, if one is given.
-    pub(super) fn open(limit: usize, dir: Option<&Path>) -> Result<Self, SpoolError> {
+    /// A store that holds at most `limit` points, with what an earlier process left in
+    /// the folder and the spool to go on with, if a folder is given.
+    pub(super) fn open(
+        limit: usize,
+        dir: Option<&Path>,
+    ) -> Result<(Self, Option<Spool>), SpoolError> {
         let Some(dir) = dir else {
-            return Ok(Self {
-                outbox: Outbox::new(limit),
-                spool: None,
-                sent: 0,
-            });
+            return Ok((Self::new(Outbox::new(limit)), None));
         };
         let opened = Spool::open(dir, limit)?;
         tell_opened(&opened);
         tell_lost(BUFFER_FULL, &opened.overflowed);
-        Ok(Self {
-            outbox: opened.outbox,
-            spool: Some(opened.spool),
-            sent: 0,
-        })
+        Ok((Self::new(opened.outbox), Some(opened.spool)))
     }
 
-    /// Takes the points of a tick; when this returns they are on disk.
+    pub(super) fn new(outbox: Outbox) -> Self {
+        Self {
+            outbox,
+            sent: 0,
+            revision: watch::Sender::new(0),
+        }
+    }
+
+    /// Takes points of a tick.
     pub(super) fn push(&mut self, tick: Vec<Point>) {
         let overflowed = self.outbox.push(tick);
         tell_lost(BUFFER_FULL, &overflowed);
-        self.sync();
+        self.changed();
     }
 
     /// What to send next, and whether it belongs to the newest tick. Drops what the
@@ -59,7 +78,7 @@ impl Store {
         let expired = self.outbox.expire(now);
         if !expired.is_empty() {
             tell_lost("older than CloudWatch accepts", &expired);
-            self.sync();
+            self.changed();
         }
         let is_tick = self.outbox.has_tick(namespace);
         Some((self.outbox.next_batch(namespace)?, is_tick))
@@ -69,13 +88,13 @@ impl Store {
     pub(super) fn accept(&mut self, batch: &Batch) -> usize {
         let accepted = self.outbox.accept(batch);
         self.sent += accepted as u64;
-        self.sync();
+        self.changed();
         accepted
     }
 
     pub(super) fn refuse(&mut self, batch: &Batch) {
         self.outbox.refuse(batch);
-        self.sync();
+        self.changed();
     }
 
     pub(super) fn postpone(&mut self, batch: &Batch) {
@@ -106,31 +125,34 @@ impl Store {
         self.outbox.namespaces().cloned().collect()
     }
 
-    pub(super) fn summary(&self) -> Summary {
+    /// Tells how often what is held has changed.
+    pub(super) fn revision(&self) -> u64 {
+        *self.revision.borrow()
+    }
+
+    /// Tells of every later change.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    /// What is held, and the revision that it is.
+    pub(super) fn snapshot(&self) -> (u64, Vec<Held>) {
+        (self.revision(), self.outbox.held().cloned().collect())
+    }
+
+    pub(super) fn summary(&self, spooled: bool) -> Summary {
         Summary {
             sent: self.sent,
             losses: self.outbox.losses(),
             unsent: self.outbox.len(),
             span: self.outbox.span(),
-            spooled: self.spool.as_ref().is_some_and(|s| !s.is_degraded()),
+            spooled,
             unsampled: 0,
         }
     }
 
-    fn sync(&mut self) {
-        let Some(spool) = &mut self.spool else {
-            return;
-        };
-        match spool.sync(&self.outbox) {
-            Some(Event::Degraded(failure)) => error!(
-                points_held = self.outbox.len(),
-                error = chain(&failure),
-                hint = "free some space; until then the points are held in memory only",
-                "spool failed"
-            ),
-            Some(Event::Healed) => info!(points_held = self.outbox.len(), "spool healed"),
-            None => {}
-        }
+    fn changed(&self) {
+        self.revision.send_modify(|revision| *revision += 1);
     }
 }
 

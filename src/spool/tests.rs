@@ -73,7 +73,7 @@ fn created(disk: &Memory) -> usize {
 }
 
 fn assert_synced(spool: &mut Spool, outbox: &Outbox, disk: &Memory) {
-    assert!(spool.sync(outbox).is_none());
+    assert!(spool.sync(outbox.held()).is_none());
     assert_eq!(on_disk(disk), held(outbox));
 }
 
@@ -91,10 +91,10 @@ fn points_are_restored_exactly_and_as_backlog() {
         assert_eq!((restored, damage), (0, None));
         for minute in 0..3 {
             outbox.push(tick(&metrics(), minute));
-            assert!(spool.sync(&outbox).is_none());
+            assert!(spool.sync(outbox.held()).is_none());
         }
         accept(&mut outbox, &metrics()[0].namespace);
-        assert!(spool.sync(&outbox).is_none());
+        assert!(spool.sync(outbox.held()).is_none());
         held(&outbox)
     };
     let opened = Spool::open(dir.path(), 100).unwrap();
@@ -110,7 +110,7 @@ fn restored_points_share_their_metrics() {
     for minute in 0..3 {
         opened.outbox.push(tick(&metrics(), minute));
     }
-    opened.spool.sync(&opened.outbox);
+    opened.spool.sync(opened.outbox.held());
     let restored = on_disk(&disk);
     assert!(Arc::ptr_eq(
         &restored[0].point.metric,
@@ -123,7 +123,7 @@ fn lowered_limit_drops_the_oldest_from_disk_too() {
     let disk = Memory::default();
     let mut opened = open(&disk);
     opened.outbox.push(tick(&metrics(), 0));
-    opened.spool.sync(&opened.outbox);
+    opened.spool.sync(opened.outbox.held());
     let mut opened = Spool::open_on(Box::new(disk.clone()), "spool".into(), 3).unwrap();
     assert_eq!((opened.restored, opened.outbox.len()), (4, 3));
     assert_eq!(opened.outbox.losses().overflowed, 1);
@@ -159,10 +159,10 @@ fn steady_delivery_never_writes_a_new_file() {
     let mut opened = open(&disk);
     for minute in 0..600 {
         opened.outbox.push(tick(&metrics(), minute));
-        opened.spool.sync(&opened.outbox);
+        opened.spool.sync(opened.outbox.held());
         for metric in &metrics()[..2] {
             accept(&mut opened.outbox, &metric.namespace);
-            opened.spool.sync(&opened.outbox);
+            opened.spool.sync(opened.outbox.held());
         }
         assert_eq!(disk.content().len(), EMPTY);
     }
@@ -175,7 +175,7 @@ fn long_backlog_that_leaves_at_once_empties_the_file() {
     let mut opened = open(&disk);
     let many = vec![metric("A", ""); 2000];
     opened.outbox.push(tick(&many, 0));
-    opened.spool.sync(&opened.outbox);
+    opened.spool.sync(opened.outbox.held());
     for _ in 0..2 {
         accept(&mut opened.outbox, &many[0].namespace);
     }
@@ -192,10 +192,10 @@ fn emptied_file_in_a_folder_is_cut_off() {
         file.len() as usize
     };
     opened.outbox.push(tick(&[metric("A", "")], 0));
-    opened.spool.sync(&opened.outbox);
+    opened.spool.sync(opened.outbox.held());
     assert!(length() > EMPTY);
     accept(&mut opened.outbox, &metric("A", "").namespace);
-    opened.spool.sync(&opened.outbox);
+    opened.spool.sync(opened.outbox.held());
     assert_eq!(length(), EMPTY);
 }
 
@@ -216,7 +216,7 @@ fn unchanged_outbox_writes_nothing() {
     let disk = Memory::default();
     let mut opened = open(&disk);
     opened.outbox.push(tick(&metrics(), 0));
-    opened.spool.sync(&opened.outbox);
+    opened.spool.sync(opened.outbox.held());
     let steps = disk.steps().len();
     assert_synced(&mut opened.spool, &opened.outbox, &disk);
     assert_eq!(disk.steps().len(), steps);
@@ -229,7 +229,7 @@ fn neighbours_are_removed_by_one_record() {
     let (a, b) = (metric("A", ""), metric("B", ""));
     opened.outbox.push(tick(&vec![a.clone(); 1000], 0));
     opened.outbox.push(tick(&[b], 0));
-    opened.spool.sync(&opened.outbox);
+    opened.spool.sync(opened.outbox.held());
     let before = disk.content().len();
     accept(&mut opened.outbox, &a.namespace);
     assert_synced(&mut opened.spool, &opened.outbox, &disk);
@@ -243,7 +243,7 @@ fn file_stays_bounded_while_the_outbox_overflows() {
     let mut largest = 0;
     for minute in 0..3000 {
         opened.outbox.push(tick(&[metric("A", "")], minute));
-        assert!(opened.spool.sync(&opened.outbox).is_none());
+        assert!(opened.spool.sync(opened.outbox.held()).is_none());
         largest = largest.max(disk.content().len());
         if minute == 1200 {
             opened = Spool::open_on(Box::new(disk.clone()), "spool".into(), 500).unwrap();
@@ -261,7 +261,7 @@ fn file_taken_up_has_no_more_dead_records_than_it_had() {
     let mut opened = open(&disk);
     let metric = metric("A", "");
     opened.outbox.push(tick(&vec![metric.clone(); 2100], 0));
-    opened.spool.sync(&opened.outbox);
+    opened.spool.sync(opened.outbox.held());
     let mut opened = open(&disk);
     accept(&mut opened.outbox, &metric.namespace);
     assert_synced(&mut opened.spool, &opened.outbox, &disk);

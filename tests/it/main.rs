@@ -22,5 +22,6 @@ mod reload;
 mod sampling;
 #[cfg(target_os = "linux")]
 mod sources;
+mod spool;
 mod stopping;
 mod support;

@@ -22,7 +22,7 @@ fn run() -> (Vec<Step>, Vec<Around>) {
     let mut before = Vec::new();
     let mut steps = 0;
     let mut sync = |outbox: &Outbox| {
-        assert!(spool.sync(outbox).is_none());
+        assert!(spool.sync(outbox.held()).is_none());
         let after = held(outbox);
         calls.push(Around {
             steps: steps..disk.steps().len(),

@@ -91,7 +91,7 @@ proptest! {
                 }
             }
             let was_degraded = opened.spool.is_degraded();
-            let event = opened.spool.sync(&opened.outbox);
+            let event = opened.spool.sync(opened.outbox.held());
             let is_degraded = opened.spool.is_degraded();
             prop_assert_eq!(event.is_some(), was_degraded != is_degraded);
             let found: BTreeMap<_, _> = on_disk(&disk).iter().map(point).collect();
@@ -160,9 +160,9 @@ fn version_1_has_these_bytes() {
     });
     let other = super::metric("B", "");
     opened.outbox.push(tick(&[metric, other.clone()], 7));
-    opened.spool.sync(&opened.outbox);
+    opened.spool.sync(opened.outbox.held());
     accept(&mut opened.outbox, &other.namespace);
-    opened.spool.sync(&opened.outbox);
+    opened.spool.sync(opened.outbox.held());
     let file = disk.content();
     let point = b"\x01\x01\0\0\0\0\0\0\0\xcc\xf2\x53\x65\0\0\0\0\0\0\0\0\0\0\xf0\x3f\x3c\
         \x0d\0CustomMetrics\x0a\0TestMetric\x05\0Count\x01\0D\x01\0v";
