@@ -175,6 +175,7 @@ pub async fn once<S: Sink, C: Clock>(
         while let Some(points) = sampler.next().await {
             lanes.push(points);
         }
+        sampler.tell_silent();
         lanes.finish(Phase::Finishing, Duration::MAX).await
     };
     let finished = tokio::select! {

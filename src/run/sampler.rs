@@ -163,6 +163,11 @@ impl Sampler {
         count
     }
 
+    /// Tells of the sources that had nothing to give.
+    pub(super) fn tell_silent(&self) {
+        self.slots.iter().for_each(|slot| slot.tell_if_silent());
+    }
+
     /// How many values could not be had since the start; those of the ticks under way
     /// may still come.
     pub(super) fn unsampled(&self) -> u64 {

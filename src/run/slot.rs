@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use tokio::time::timeout;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use super::{millis, rfc3339};
 use crate::config::Entry;
@@ -30,6 +30,8 @@ pub(super) struct Slot {
 struct State {
     /// Set while the source is being sampled; it is never sampled twice at a time.
     busy: AtomicBool,
+    /// Set if the source had nothing to give at the last tick, and no problem either.
+    silent: AtomicBool,
     /// The metrics of the last tick, so that ten thousand held points of a series share one.
     metrics: Mutex<HashSet<Arc<Metric>>>,
 }
@@ -75,6 +77,8 @@ impl Slot {
                 let points = self.points(tick.at, readings.readings, &mut problems);
                 unsampled.fetch_add(problems.len() as u64, Ordering::Relaxed);
                 self.tell_problems(tick, &problems);
+                let is_silent = points.is_empty() && problems.is_empty();
+                self.state.silent.store(is_silent, Ordering::Relaxed);
                 points
             }
             Ok(Err(failure)) => {
@@ -87,6 +91,18 @@ impl Slot {
                 unsampled.fetch_add(1, Ordering::Relaxed);
                 Vec::new()
             }
+        }
+    }
+
+    /// Tells of a source that had nothing to give, for a run that asks only once.
+    pub(super) fn tell_if_silent(&self) {
+        if self.state.silent.load(Ordering::Relaxed) {
+            warn!(
+                metric = %self.entry.metric,
+                crontab_line = self.entry.line,
+                hint = "an increase, of a counter or of network traffic, needs two ticks: publish it with run",
+                "source gave no value"
+            );
         }
     }
 

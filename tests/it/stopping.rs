@@ -1,14 +1,17 @@
 //! The end of a run on a paused clock, and `once`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use cw_publisher::publish::FailureKind;
 use cw_publisher::run::once;
+use cw_publisher::source::{Readings, Sampling, Source, Tick};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{
     Capture, FakeClock, FakeSink, FakeSource, at, config, crontab, no_answer, refused, run_for,
+    text,
 };
 
 fn seconds(seconds: i64) -> TimeDelta {
@@ -153,6 +156,30 @@ async fn once_is_incomplete_if_a_point_is_held_refused_or_not_sampled() {
         .unwrap();
     assert!(!summary.is_complete());
     assert_eq!(summary.unsampled, 1);
+}
+
+/// A counter at its first reading.
+#[derive(Debug)]
+struct Silent;
+
+impl Source for Silent {
+    fn sample<'a>(&'a self, _: &'a Tick) -> Sampling<'a> {
+        Box::pin(async { Ok(Readings::default()) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_tells_of_what_has_no_value_yet() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |_, _| Ok(()));
+    let mut config = crontab("@daily name=A value=1\n@daily name=B value=1\n", &[]);
+    config.entries[1].source = Arc::new(Silent);
+    let summary = once(config, sink, clock, std::future::pending()).await;
+    assert_eq!(summary.unwrap().sent, 1);
+    let told = log.lines("source gave no value");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(text(&told[0], "metric"), "CustomMetrics/B");
 }
 
 #[tokio::test(start_paused = true)]
