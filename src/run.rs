@@ -105,12 +105,10 @@ pub async fn run<S: Sink, C: Clock>(
             () = beats.next() => {
                 last = sample_until(clock.now(), last, beat_rate, &mut sampler);
                 status.beat();
+                status.unsampled(sampler.unsampled());
                 lanes.revive();
             }
-            Some(points) = sampler.next() => {
-                lanes.push(points);
-                status.unsampled(sampler.unsampled());
-            }
+            Some(points) = sampler.next() => lanes.push(points),
             Some(entries) = reload.recv() => {
                 // What has passed is the old entries' and on their beat: the new ones
                 // neither missed it nor make up for it.
@@ -134,16 +132,14 @@ pub async fn run<S: Sink, C: Clock>(
         }
     }
     status.stopping();
-    let grace = finish_sampling(&mut sampler, &mut lanes, grace).await;
-    let unsampled = sampler.unsampled() + sampler.under_way();
-    drop(sampler);
     info!(
         grace_ms = millis(grace),
         points_held = lanes.held(),
         "stopping"
     );
+    let grace = finish_sampling(&mut sampler, &mut lanes, grace).await;
     let (mut summary, ()) = tokio::join!(lanes.finish(Phase::Stopping, grace), beats.stop());
-    summary.unsampled = unsampled;
+    summary.unsampled = sampler.unsampled();
     summary.log(started.elapsed());
     Ok(summary)
 }
@@ -185,12 +181,16 @@ pub async fn once<S: Sink, C: Clock>(
     let mut summary = match finished {
         Some(summary) => summary,
         None => {
+            info!(
+                grace_ms = millis(grace),
+                points_held = lanes.held(),
+                "stopping"
+            );
             let grace = finish_sampling(&mut sampler, &mut lanes, grace).await;
             lanes.finish(Phase::Stopping, grace).await
         }
     };
-    // What was still being sampled at the stop was not had either.
-    summary.unsampled = sampler.unsampled() + sampler.under_way();
+    summary.unsampled = sampler.unsampled();
     summary.log(started.elapsed());
     Ok(summary)
 }

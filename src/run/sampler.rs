@@ -1,7 +1,7 @@
 //! Begins the ticks and gathers their points. Values are taken side by side; a source
 //! that fails or is slow costs only its own points.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -48,15 +48,7 @@ pub(super) struct Sampler {
     points: (mpsc::Sender<Vec<Point>>, mpsc::Receiver<Vec<Point>>),
     /// Told when the ticks under way shall end with what they have.
     enough: watch::Sender<bool>,
-    counts: Arc<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    /// Values that could not be had.
-    unsampled: AtomicU64,
-    /// Sources that are being sampled.
-    under_way: AtomicU64,
+    unsampled: Arc<AtomicU64>,
 }
 
 impl Sampler {
@@ -69,7 +61,7 @@ impl Sampler {
             ticks: JoinSet::new(),
             points: mpsc::channel(1),
             enough: watch::Sender::new(false),
-            counts: Arc::default(),
+            unsampled: Arc::default(),
         }
     }
 
@@ -102,7 +94,7 @@ impl Sampler {
             tick: Tick::new(at, self.timeout, self.resources.clone()),
             points: self.points.0.clone(),
             enough: self.enough.subscribe(),
-            counts: self.counts.clone(),
+            unsampled: self.unsampled.clone(),
         };
         self.ticks.spawn(begun.gather());
     }
@@ -171,12 +163,7 @@ impl Sampler {
     /// How many values could not be had since the start; those of the ticks under way
     /// may still come.
     pub(super) fn unsampled(&self) -> u64 {
-        self.counts.unsampled.load(Ordering::Relaxed)
-    }
-
-    /// How many sources are being sampled.
-    pub(super) fn under_way(&self) -> u64 {
-        self.counts.under_way.load(Ordering::Relaxed)
+        self.unsampled.load(Ordering::Relaxed)
     }
 }
 
@@ -186,28 +173,27 @@ struct Gathering {
     tick: Tick,
     points: mpsc::Sender<Vec<Point>>,
     enough: watch::Receiver<bool>,
-    counts: Arc<Counts>,
+    unsampled: Arc<AtomicU64>,
 }
 
 impl Gathering {
     async fn gather(mut self) {
-        let counts = &self.counts;
-        counts
-            .under_way
-            .fetch_add(self.slots.len() as u64, Ordering::Relaxed);
         let samples = self.slots.iter().enumerate().map(async |(place, slot)| {
-            let points = slot.sample(&self.tick, &counts.unsampled).await;
-            counts.under_way.fetch_sub(1, Ordering::Relaxed);
+            let points = slot.sample(&self.tick, &self.unsampled).await;
             (place, points)
         });
         let mut samples: FuturesUnordered<_> = samples.collect();
         let mut hand_over = interval_at(Instant::now() + HAND_OVER, HAND_OVER);
+        let mut waited_for: BTreeSet<_> = (0..self.slots.len()).collect();
         let mut gathered = Vec::new();
         loop {
             tokio::select! {
                 biased;
                 sample = samples.next() => match sample {
-                    Some(sample) => gathered.push(sample),
+                    Some(sample) => {
+                        waited_for.remove(&sample.0);
+                        gathered.push(sample);
+                    }
                     None => break,
                 },
                 _ = self.enough.changed() => break,
@@ -215,6 +201,9 @@ impl Gathering {
             }
         }
         hand(&self.points, &mut gathered).await;
+        for place in waited_for {
+            self.slots[place].give_up(&self.tick, &self.unsampled);
+        }
     }
 }
 

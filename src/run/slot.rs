@@ -94,6 +94,12 @@ impl Slot {
         }
     }
 
+    /// Gives up on a source that is still being sampled when the run stops.
+    pub(super) fn give_up(&self, tick: &Tick, unsampled: &AtomicU64) {
+        self.tell("source cut off by the stop", tick, None);
+        unsampled.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Tells of a source that had nothing to give, for a run that asks only once.
     pub(super) fn tell_if_silent(&self) {
         if self.state.silent.load(Ordering::Relaxed) {

@@ -50,13 +50,13 @@ impl Beat {
         }
     }
 
-    /// How many of the newest moments may still be sampled: a value taken later would
-    /// be another. Of minutes one; of seconds what a busy process holds up.
-    fn fresh_max(self) -> i64 {
-        match self {
-            Self::Minute => 1,
+    /// How long after a moment its values may still be taken: later they would be
+    /// others. It is more than a busy machine or the ticker holds up.
+    fn late_max(self) -> TimeDelta {
+        TimeDelta::seconds(match self {
+            Self::Minute => 10,
             Self::Second => 5,
-        }
+        })
     }
 
     /// The number of the newest moment of the grid at `at`, counted from 1970.
@@ -92,7 +92,7 @@ pub fn moments(last: DateTime<Utc>, now: DateTime<Utc>, beat: Beat) -> Moments {
         return moments;
     }
     let (first, newest) = (beat.index(last) + 1, beat.index(now));
-    let first_fresh = first.max(newest + 1 - beat.fresh_max());
+    let first_fresh = (beat.index(now - beat.late_max()) + 1).clamp(first, newest + 1);
     moments.fresh = (first_fresh..=newest)
         .map(|index| beat.moment(index))
         .collect();
@@ -130,15 +130,20 @@ mod tests {
     }
 
     #[test]
-    fn sleep_leaves_the_newest_minute_and_counts_the_others() {
-        let moments = moments(at("10:00:00"), at("12:00:30"), Beat::Minute);
-        assert_eq!(moments.fresh, [at("12:00:00")]);
-        let missed = Missed {
-            first: at("10:01:00"),
-            last: at("11:59:00"),
-            count: 119,
-        };
-        assert_eq!(moments.missed, Some(missed));
+    fn sleep_leaves_a_minute_that_just_began_and_counts_the_others() {
+        for (wakes, fresh, last, count) in [
+            ("12:00:09.9", vec![at("12:00:00")], "11:59:00", 119),
+            ("12:00:10", vec![], "12:00:00", 120),
+        ] {
+            let moments = moments(at("10:00:00"), at(wakes), Beat::Minute);
+            assert_eq!(moments.fresh, fresh, "{wakes}");
+            let missed = Missed {
+                first: at("10:01:00"),
+                last: at(last),
+                count,
+            };
+            assert_eq!(moments.missed, Some(missed), "{wakes}");
+        }
     }
 
     #[test]

@@ -100,10 +100,30 @@ async fn stop_sends_the_values_that_are_there_and_waits_for_no_slow_source() {
     let clock = FakeClock::new();
     let sink = accepts(&clock);
     let config = slow_and_quick(&[("SHUTDOWN_GRACE", "2s")]);
-    let began = Instant::now();
+    let (log, began) = (Capture::start(), Instant::now());
     let summary = run_for(config, &clock, &sink, TimeDelta::milliseconds(30_200)).await;
     assert_eq!((summary.sent, summary.unsampled), (1, 1));
     assert_eq!(began.elapsed(), Duration::from_millis(30_700));
+    let cut_off = log.lines("source cut off by the stop");
+    assert_eq!(cut_off.len(), 1, "{cut_off:?}");
+    assert_eq!(text(&cut_off[0], "metric"), "CustomMetrics/Slow");
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_that_cannot_be_had_are_counted_while_none_can() {
+    let clock = FakeClock::new();
+    let sink = accepts(&clock);
+    let (_reload, reloaded) = mpsc::channel(1);
+    let controls = controls(Duration::from_secs(200), reloaded);
+    let status = controls.status.clone();
+    let config = config(&[("METRIC_VALUE", "file:/proc/none")]);
+    let watched = async {
+        sleep(Duration::from_secs(199)).await;
+        status.report(clock.now()).unsampled
+    };
+    let (ended, unsampled) = tokio::join!(run(config, sink, clock.clone(), controls), watched);
+    // The first at once, then at 30, 90 and 150 s; the last is told with the next beat.
+    assert_eq!((ended.unwrap().unsampled, unsampled), (4, 3));
 }
 
 #[tokio::test(start_paused = true)]
