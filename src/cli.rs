@@ -94,7 +94,7 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     // may take a while.
     let requests = Requests::catch();
     let log = LogConfig::read(&environment);
-    let Loaded { config, findings } = load(environment).await;
+    let Loaded { config, findings } = load(environment, arguments.dry_run).await;
     if let Err(error) = telemetry::init(&log) {
         let _ = writeln!(io::stderr(), "cannot set up the log: {error}");
         return FAILURE;

@@ -33,12 +33,12 @@ pub struct CloudWatch {
 
 impl CloudWatch {
     /// Sets up the client; nothing is sent and no credentials are looked for yet.
-    pub async fn connect(config: &Config) -> Result<Self, ConnectError> {
-        let http = connect::http_client(config.http.ca_bundle.as_deref())?;
+    pub async fn connect(config: &Config) -> Self {
+        let http = connect::http_client(config.http.ca_bundle.as_deref());
         let sessions = Sessions::start(&config.region, http, config.request_timeout).await;
-        Ok(Self {
+        Self {
             sessions: Arc::new(sessions),
-        })
+        }
     }
 
     /// Looks for credentials anew, for the files or the endpoint that they came from may
@@ -46,18 +46,6 @@ impl CloudWatch {
     pub async fn renew(&self) -> Result<(), Failure> {
         self.sessions.renew().await
     }
-}
-
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
-pub enum ConnectError {
-    #[error("the certificates of AWS_CA_BUNDLE are not accepted")]
-    CaBundle {
-        source: Box<dyn Error + Send + Sync>,
-    },
-    #[error("the file that AWS_CA_BUNDLE names holds no certificate, give one in PEM form")]
-    NoCertificate,
 }
 
 impl Sink for CloudWatch {

@@ -14,6 +14,7 @@ pub mod crontab;
 mod endpoint;
 pub mod env;
 mod environment;
+mod files;
 mod health_addr;
 mod log;
 mod problem;
@@ -21,7 +22,7 @@ pub mod setting;
 mod value;
 
 pub use crontab::CrontabFile;
-pub use env::Inputs;
+pub use env::{Asked, Inputs};
 pub use environment::{CRONTAB_DEFAULT, Environment};
 pub use health_addr::HealthAddr;
 pub use log::{LogConfig, LogFormat};

@@ -9,9 +9,8 @@ use std::io::{self, Write};
 use super::load::{Loaded, load};
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::clock::Clock;
-use crate::cloudwatch::{self, CloudWatch, ConnectError};
-use crate::config::{Config, Environment, Place, Problem};
-use crate::telemetry::chain;
+use crate::cloudwatch;
+use crate::config::Environment;
 use crate::ticker::SystemClock;
 
 mod document;
@@ -30,15 +29,7 @@ pub(super) async fn check(
 ) -> u8 {
     let settings = settings::given(&environment);
     let credentials = cloudwatch::origin(&environment).await;
-    let Loaded {
-        mut config,
-        mut findings,
-    } = load(environment).await;
-    // What only setting up the client finds out; nothing is sent for it.
-    if let Some(Err(failure)) = connect(config.as_ref()).await {
-        findings.problems.push(unusable(&failure));
-        config = None;
-    }
+    let Loaded { config, findings } = load(environment, false).await;
     let overview = config.as_ref().map(|config| Overview {
         config,
         settings: &settings,
@@ -63,19 +54,5 @@ pub(super) async fn check(
         }
         _ if config.is_some() => SUCCESS,
         _ => BAD_CONFIGURATION,
-    }
-}
-
-async fn connect(config: Option<&Config>) -> Option<Result<CloudWatch, ConnectError>> {
-    Some(CloudWatch::connect(config?).await)
-}
-
-fn unusable(failure: &ConnectError) -> Problem {
-    let setting = match failure {
-        ConnectError::CaBundle { .. } | ConnectError::NoCertificate => "AWS_CA_BUNDLE",
-    };
-    Problem {
-        place: Place::Setting(setting.to_owned()),
-        message: chain(failure),
     }
 }

@@ -1,13 +1,14 @@
 //! Reads the files that the environment names, and the configuration from all of it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use tracing::{error, warn};
 
 use crate::cloudwatch;
 use crate::config::{Config, CrontabFile, Environment, Findings, Inputs, Place, Problem};
-use crate::config::{Entry, crontab};
+use crate::config::{Entry, crontab, setting};
 
 /// The configuration, if it is sound, and what was found in any case.
 pub(super) struct Loaded {
@@ -15,8 +16,10 @@ pub(super) struct Loaded {
     pub(super) findings: Findings,
 }
 
-/// Reads everything that the configuration is made from.
-pub(super) async fn load(environment: Environment) -> Loaded {
+/// Reads everything that the configuration is made from. The spool is not used in a dry
+/// run: that accepts every point, those of an earlier process included, and must not come
+/// near what is held on disk.
+pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
     let names_region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .iter()
         .any(|name| environment.variable(name).is_some());
@@ -25,10 +28,19 @@ pub(super) async fn load(environment: Environment) -> Loaded {
     } else {
         cloudwatch::profile_region().await
     };
+    let path = |name| environment.variable(name).map(PathBuf::from);
+    let spool_dir = path(setting::SPOOL_DIR.name).filter(|_| !dry_run);
     let inputs = Inputs {
         crontab: crontab(&environment),
         profile_region,
-        ca_bundle: environment.variable("AWS_CA_BUNDLE").map(std::fs::read),
+        ca_bundle: path("AWS_CA_BUNDLE").map(|path| {
+            let content = std::fs::read(&path);
+            (path, content)
+        }),
+        spool_dir: spool_dir.map(|dir| {
+            let usable = takes_files(&dir);
+            (dir, usable)
+        }),
         environment,
     };
     let (config, findings) = Config::read(&inputs);
@@ -62,6 +74,14 @@ fn crontab(environment: &Environment) -> Option<(PathBuf, io::Result<String>)> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => None,
         content => Some((path, content)),
     }
+}
+
+/// Whether files can be made in a folder; asking leaves no trace there.
+fn takes_files(dir: &Path) -> io::Result<()> {
+    if !std::fs::metadata(dir)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 impl Findings {

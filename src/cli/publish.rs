@@ -10,6 +10,7 @@ use super::health;
 use super::load::{log_problems, reload};
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::cloudwatch::CloudWatch;
+use crate::config::setting::SPOOL_DIR;
 use crate::config::{Config, Entry};
 use crate::dry_run::DryRun;
 use crate::health::Status;
@@ -26,7 +27,6 @@ const CREDENTIALS_HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
 /// Publishes on the schedule until a signal.
 pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8 {
     announce(&config, dry_run);
-    let config = without_spool_if(dry_run, config);
     let status = Arc::new(Status::new(config.health_failures));
     // It listens until the run is over.
     let Ok(_server) = health::serve(&config.health, &status).await else {
@@ -35,43 +35,18 @@ pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8
     if dry_run {
         return run_into(config, DryRun, None, requests, status).await;
     }
-    match connect(&config).await {
-        Some(sink) => run_into(config, sink.clone(), Some(sink), requests, status).await,
-        None => BAD_CONFIGURATION,
-    }
+    let sink = CloudWatch::connect(&config).await;
+    run_into(config, sink.clone(), Some(sink), requests, status).await
 }
 
 /// Publishes every metric once.
 pub(super) async fn once(config: Config, dry_run: bool, requests: Requests) -> u8 {
     announce(&config, dry_run);
-    let config = without_spool_if(dry_run, config);
     if dry_run {
         return once_into(config, DryRun, requests).await;
     }
-    match connect(&config).await {
-        Some(sink) => once_into(config, sink, requests).await,
-        None => BAD_CONFIGURATION,
-    }
-}
-
-/// A dry run accepts every point, those of an earlier process included: it must not come
-/// near what is held on disk.
-fn without_spool_if(dry_run: bool, config: Config) -> Config {
-    let spool_dir = config.spool_dir.clone().filter(|_| !dry_run);
-    Config {
-        spool_dir,
-        ..config
-    }
-}
-
-async fn connect(config: &Config) -> Option<CloudWatch> {
-    match CloudWatch::connect(config).await {
-        Ok(sink) => Some(sink),
-        Err(failure) => {
-            error!(error = chain(&failure), "cannot set up the client");
-            None
-        }
-    }
+    let sink = CloudWatch::connect(&config).await;
+    once_into(config, sink, requests).await
 }
 
 /// Whoever holds credentials is told when to look for them anew.
@@ -192,8 +167,12 @@ fn tell(failure: &RunError) -> u8 {
             );
             BAD_CONFIGURATION
         }
-        RunError::Spool { .. } => {
-            error!(error = chain(failure), "invalid configuration");
+        RunError::Spool { source } => {
+            error!(
+                setting = SPOOL_DIR.name,
+                problem = chain(source),
+                "invalid configuration"
+            );
             BAD_CONFIGURATION
         }
         RunError::Clock { .. } => {

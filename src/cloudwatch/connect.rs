@@ -8,11 +8,6 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-
-use super::ConnectError;
 
 /// A connection that was idle for longer is not used again. Load balancers commonly close
 /// one after a minute (Elastic Load Balancing's default): with a tick a minute each request
@@ -21,17 +16,15 @@ const IDLE_MAX: Duration = Duration::from_secs(50);
 
 /// The SDK reads `SSL_CERT_FILE` itself, but neither `AWS_CA_BUNDLE` nor, for a client
 /// made by hand, the proxies' variables.
-pub(super) fn http_client(ca_bundle: Option<&[u8]>) -> Result<SharedHttpClient, ConnectError> {
+pub(super) fn http_client(ca_bundle: Option<&[u8]>) -> SharedHttpClient {
     let tls = match ca_bundle {
         Some(pem) => TlsContext::builder()
-            .with_trust_store(trust_store(pem)?)
+            .with_trust_store(TrustStore::empty().with_pem_certificate(pem))
             .build()
-            .map_err(|source| ConnectError::CaBundle {
-                source: source.into(),
-            })?,
+            .expect("certificates are looked at only by the connection"),
         None => TlsContext::default(),
     };
-    let client = Builder::new().build_with_connector_fn(move |settings, components| {
+    Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder()
             .pool_idle_timeout(IDLE_MAX)
             .proxy_config(ProxyConfig::from_env())
@@ -44,24 +37,7 @@ pub(super) fn http_client(ca_bundle: Option<&[u8]>) -> Result<SharedHttpClient, 
             connector.set_sleep_impl(components.sleep_impl());
         }
         connector.build()
-    });
-    Ok(client)
-}
-
-/// The SDK takes the bundle for sound and panics at the first connection if it is not.
-fn trust_store(pem: &[u8]) -> Result<TrustStore, ConnectError> {
-    let refused = |source| ConnectError::CaBundle { source };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| refused(error.into()))?;
-        roots
-            .add(certificate)
-            .map_err(|error| refused(error.into()))?;
-    }
-    if roots.is_empty() {
-        return Err(ConnectError::NoCertificate);
-    }
-    Ok(TrustStore::empty().with_pem_certificate(pem))
+    })
 }
 
 #[cfg(test)]
@@ -72,23 +48,6 @@ mod tests {
     use cloudwatch_local::CloudWatchLocal;
 
     use super::*;
-
-    const CA: &[u8] = include_bytes!("../../tests/fixtures/tls/ca.pem");
-
-    #[test]
-    fn bundle_must_hold_certificates_and_nothing_broken() {
-        assert!(http_client(Some(CA)).is_ok());
-        let broken = b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
-        let no_certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        for bundle in [&broken[..], no_certificate, &[CA, broken].concat()] {
-            let error = http_client(Some(bundle)).unwrap_err();
-            assert!(matches!(error, ConnectError::CaBundle { .. }), "{error:?}");
-        }
-        for bundle in [&b""[..], b"not PEM"] {
-            let error = http_client(Some(bundle)).unwrap_err();
-            assert!(matches!(error, ConnectError::NoCertificate), "{error:?}");
-        }
-    }
 
     /// Lets the clock go forward, and time go on behind it.
     async fn idle(duration: Duration) {
@@ -102,7 +61,7 @@ mod tests {
         let endpoint = CloudWatchLocal::builder().start().await.unwrap();
         let config = aws_sdk_cloudwatch::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(http_client(None).unwrap())
+            .http_client(http_client(None))
             .endpoint_url(endpoint.url())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))

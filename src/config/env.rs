@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::crontab::{self, CrontabFile, Defaults};
 use super::setting::{self, Setting};
 use super::value::{Region, count, duration, switch};
-use super::{Config, Entry, Environment, Findings, HealthAddr, LogConfig, endpoint, log};
+use super::{Config, Entry, Environment, Findings, HealthAddr, LogConfig, endpoint, files, log};
 use crate::metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use crate::publish::Retry;
 use crate::schedule::{Schedule, Zone};
@@ -25,17 +25,23 @@ const RETRY_MAX_LIMIT: u64 = 100;
 /// A hundred million points would be gigabytes; who writes that mistyped.
 const BUFFER_LIMIT_MAX: u64 = 100_000_000;
 
+/// A path, and what the file system answered when it was asked for it.
+pub type Asked<T> = (PathBuf, io::Result<T>);
+
 /// All that the configuration is made from.
 #[derive(Debug)]
 pub struct Inputs {
     /// The variables of the process.
     pub environment: Environment,
     /// The crontab, or why it cannot be read.
-    pub crontab: Option<(PathBuf, io::Result<String>)>,
+    pub crontab: Option<Asked<String>>,
     /// The region of the AWS profile, where the environment names none.
     pub profile_region: Option<String>,
     /// The content of the file that `AWS_CA_BUNDLE` names.
-    pub ca_bundle: Option<io::Result<Vec<u8>>>,
+    pub ca_bundle: Option<Asked<Vec<u8>>>,
+    /// Whether files can be made in the folder that `SPOOL_DIR` names; none if it is not
+    /// to be used.
+    pub spool_dir: Option<Asked<()>>,
 }
 
 impl Config {
@@ -84,7 +90,7 @@ impl<'a> Reader<'a> {
         let source_timeout = self.duration(setting::SOURCE_TIMEOUT, INSTANT, HOUR);
         let shutdown_grace = self.duration(setting::SHUTDOWN_GRACE, Duration::ZERO, HOUR);
         let buffer_limit = self.count(setting::BUFFER_LIMIT, 1, BUFFER_LIMIT_MAX);
-        let spool_dir = self.environment.get(setting::SPOOL_DIR).map(PathBuf::from);
+        let spool_dir = files::spool_dir(inputs.spool_dir.as_ref(), &mut self.findings);
         let health = self.parse(setting::HEALTH_ADDR, HealthAddr::parse);
         let health_failures = self.count(setting::HEALTH_FAILURES, 1, u64::from(u32::MAX));
         let http = self.http(inputs);
@@ -169,7 +175,7 @@ impl<'a> Reader<'a> {
         let text = match content {
             Ok(text) => text.clone(),
             Err(error) => {
-                let message = format!("cannot read {}: {error}", path.display());
+                let message = files::unreadable(path, error);
                 self.findings.problem(setting::CRONTAB.name, message);
                 return (None, None);
             }
@@ -227,15 +233,7 @@ impl<'a> Reader<'a> {
     }
 
     fn http(&mut self, inputs: &Inputs) -> HttpConfig {
-        let ca_bundle = match &inputs.ca_bundle {
-            Some(Ok(bytes)) => Some(bytes.clone()),
-            Some(Err(error)) => {
-                let message = format!("cannot read the file: {error}");
-                self.findings.problem("AWS_CA_BUNDLE", message);
-                None
-            }
-            None => None,
-        };
+        let ca_bundle = files::ca_bundle(inputs.ca_bundle.as_ref(), &mut self.findings);
         let proxy = |name| {
             self.environment
                 .either_case(name)

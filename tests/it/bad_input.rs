@@ -30,6 +30,16 @@ fn problems(ended: &Ended) -> Vec<(String, String)> {
     lines.iter().map(pair).collect()
 }
 
+/// The same, of `check`.
+fn of_check(ended: &Ended) -> Vec<(String, String)> {
+    assert_eq!(ended.code(), Some(78), "{ended:#?}");
+    let pair = |line: &str| {
+        let (place, problem) = line.split_once(": ").unwrap();
+        (place.to_owned(), problem.to_owned())
+    };
+    ended.stderr.lines().map(pair).collect()
+}
+
 #[tokio::test]
 async fn every_wrong_setting_is_refused_by_name_and_with_what_would_be_right() {
     // One process for the first wrong value of each setting, one for the second, and so on.
@@ -121,6 +131,66 @@ async fn settings_and_lines_are_told_in_one_go_by_every_command() {
         } else {
             assert_eq!(places(&ended), expected, "{command}");
         }
+    }
+}
+
+#[tokio::test]
+async fn certificates_and_the_spool_are_told_with_all_else_before_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = include_str!("../fixtures/tls/ca.pem");
+    let bundle = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let file = bundle("file", "");
+    let cases = [
+        (
+            "/nothing/here.pem".to_owned(),
+            "/nothing/here",
+            ["cannot read /nothing/here.pem", "does not exist, create it"],
+        ),
+        (
+            dir.path().display().to_string(),
+            &*file,
+            ["cannot read", "is not a folder, create one"],
+        ),
+        // Of /proc/sys nobody can make a file, root included.
+        #[cfg(target_os = "linux")]
+        (
+            file.clone(),
+            "/proc/sys",
+            ["holds no certificate", "make it writable"],
+        ),
+        (
+            bundle("cut-off.pem", &ca[..ca.len() / 2]),
+            "/nothing/here",
+            ["certificate 1: its END line is missing", "create it"],
+        ),
+    ];
+    for (ca_bundle, spool_dir, right) in cases {
+        let setup = Setup::new("http://127.0.0.1:1")
+            .with("RETRY_MAX", "many")
+            .with("AWS_CA_BUNDLE", ca_bundle)
+            .with("SPOOL_DIR", spool_dir);
+        for command in ["run", "once", "check"] {
+            let ended = setup.clone().arg(command).finish().await;
+            let told = match command {
+                "check" => of_check(&ended),
+                _ => problems(&ended),
+            };
+            for (setting, right) in ["AWS_CA_BUNDLE", "SPOOL_DIR"].iter().zip(right) {
+                let found =
+                    |(name, said): &&(String, String)| name == setting && said.contains(right);
+                assert_eq!(told.iter().filter(found).count(), 1, "{right}: {ended:#?}");
+            }
+            assert_eq!(told.len(), 3, "{ended:#?}");
+            assert!(ended.lines("started").is_empty(), "{ended:#?}");
+        }
+        // A dry run leaves the spool alone.
+        let dry = setup.arg("once").arg("--dry-run").finish().await;
+        let told = problems(&dry);
+        assert!(told.iter().all(|(name, _)| name != "SPOOL_DIR"), "{told:?}");
     }
 }
 

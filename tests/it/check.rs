@@ -63,16 +63,15 @@ fn bad_configuration_is_refused_with_every_problem() {
 }
 
 #[test]
-fn certificates_that_cannot_be_read_are_refused() {
-    let bundle = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(
-        bundle.path(),
-        "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
-    )
-    .unwrap();
-    let path = bundle.path().to_str().unwrap();
-    let output = check(&[], &[("AWS_REGION", "us-east-1"), ("AWS_CA_BUNDLE", path)]);
-    let err = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(78), "{err}");
-    assert!(err.starts_with("AWS_CA_BUNDLE: "), "{err}");
+fn spool_folder_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let touched = || dir.path().metadata().unwrap().modified().unwrap();
+    let before = touched();
+    let spool_dir = dir.path().to_str().unwrap();
+    let variables = [("AWS_REGION", "us-east-1"), ("SPOOL_DIR", spool_dir)];
+    let output = check(&[], &variables);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains(spool_dir));
+    assert_eq!(dir.path().read_dir().unwrap().count(), 0);
+    assert_eq!(touched(), before);
 }

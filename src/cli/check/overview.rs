@@ -46,6 +46,7 @@ pub(super) mod tests {
             crontab: crontab.map(|text| ("/etc/crontab".into(), Ok(text.to_owned()))),
             profile_region: None,
             ca_bundle: None,
+            spool_dir: None,
         })
     }
 

@@ -11,6 +11,7 @@ fn read(variables: impl IntoIterator<Item = (String, String)>) -> (Option<Config
         crontab: None,
         profile_region: None,
         ca_bundle: None,
+        spool_dir: None,
     })
 }
 

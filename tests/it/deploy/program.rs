@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use cw_publisher::config::setting::{ALL, FOREIGN};
+use cw_publisher::config::setting::{ALL, FOREIGN, SPOOL_DIR};
 use cw_publisher::config::{Config, Environment, Findings, HealthAddr, Inputs};
 use serde_json::Value;
 
@@ -46,11 +46,13 @@ pub(super) fn config(variables: &Variables, crontab: Option<(PathBuf, String)>) 
     if let Some((path, _)) = &crontab {
         assert_eq!(*path, environment.crontab().0);
     }
+    let spool_dir = environment.get(SPOOL_DIR).map(|dir| (dir.into(), Ok(())));
     let inputs = Inputs {
         crontab: crontab.map(|(path, text)| (path, Ok(text))),
         environment,
         profile_region: None,
         ca_bundle: None,
+        spool_dir,
     };
     let (config, findings) = Config::read(&inputs);
     assert_eq!(findings, Findings::default());

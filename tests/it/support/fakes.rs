@@ -49,6 +49,7 @@ fn read(variables: &[(&str, &str)], crontab: Option<&str>) -> Config {
         crontab: crontab.map(|text| ("crontab".into(), Ok(text.to_owned()))),
         profile_region: None,
         ca_bundle: None,
+        spool_dir: None,
     });
     config.unwrap_or_else(|| panic!("{findings:?}"))
 }

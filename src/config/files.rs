@@ -1,0 +1,146 @@
+//! The files and folders that settings name: what is wrong with what was found there.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+
+use super::env::Asked;
+use super::{Findings, setting};
+use crate::text::redact;
+
+/// Why the certificates of `AWS_CA_BUNDLE` are refused, and what would be right.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum CaBundleError {
+    #[error("holds no certificate, give a file of certificates in PEM form")]
+    NoCertificate,
+    #[error("is broken at certificate {number}: {fault}; give a file of certificates in PEM form")]
+    Broken { number: usize, fault: &'static str },
+}
+
+/// The certificates to trust, which whoever connects then takes for sound: the SDK
+/// panics at the first connection if they are not.
+pub(super) fn ca_bundle(
+    asked: Option<&Asked<Vec<u8>>>,
+    findings: &mut Findings,
+) -> Option<Vec<u8>> {
+    let (path, content) = asked?;
+    let problem = match content {
+        Ok(pem) => match certificates(pem) {
+            Ok(()) => return Some(pem.clone()),
+            Err(error) => format!("{} {error}", shown(path)),
+        },
+        Err(error) => unreadable(path, error),
+    };
+    findings.problem("AWS_CA_BUNDLE", problem);
+    None
+}
+
+/// One broken certificate would otherwise be noticed only by the connection that needs it.
+fn certificates(pem: &[u8]) -> Result<(), CaBundleError> {
+    let mut roots = RootCertStore::empty();
+    for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(pem)) {
+        let broken = |fault| CaBundleError::Broken { number, fault };
+        // What the library says of it shows bytes of the file, which may hold a key too.
+        let certificate = certificate.map_err(|error| {
+            broken(match error {
+                PemError::MissingSectionEnd { .. } => "its END line is missing",
+                PemError::Base64Decode(_) => "it is not base64",
+                _ => "it is not PEM",
+            })
+        })?;
+        let added = roots.add(certificate);
+        added.map_err(|_| broken("it is no X.509 certificate"))?;
+    }
+    if roots.is_empty() {
+        return Err(CaBundleError::NoCertificate);
+    }
+    Ok(())
+}
+
+/// The folder where held points survive a restart.
+pub(super) fn spool_dir(asked: Option<&Asked<()>>, findings: &mut Findings) -> Option<PathBuf> {
+    let (dir, usable) = asked?;
+    let error = match usable {
+        Ok(()) => return Some(dir.clone()),
+        Err(error) => error,
+    };
+    let dir = shown(dir);
+    let problem = match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("{dir} does not exist, create it or mount a volume there")
+        }
+        io::ErrorKind::NotADirectory => {
+            format!("{dir} is not a folder, create one or mount a volume there")
+        }
+        _ => format!(
+            "cannot write to {dir}: {error}; make it writable for the user that this process runs as"
+        ),
+    };
+    findings.problem(setting::SPOOL_DIR.name, problem);
+    None
+}
+
+/// What to say of a file that cannot be read.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!("cannot read {}: {error}", shown(path))
+}
+
+/// Who mistakes a URL for a path may have a password in it.
+fn shown(path: &Path) -> String {
+    redact(&path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CA: &[u8] = include_bytes!("../../tests/fixtures/tls/ca.pem");
+    const KEY: &[u8] = include_bytes!("../../tests/fixtures/tls/server.key");
+
+    #[test]
+    fn bundle_must_hold_certificates_and_nothing_broken() {
+        assert_eq!(certificates(CA), Ok(()));
+        assert_eq!(certificates(&[KEY, CA, CA].concat()), Ok(()));
+        for none in [&b""[..], b"not PEM", KEY] {
+            assert_eq!(certificates(none), Err(CaBundleError::NoCertificate));
+        }
+        let cut_off = &CA[..CA.len() / 2];
+        let not_base64 = b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+        let not_x509 = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (broken, expected) in [
+            (cut_off, "its END line is missing"),
+            (not_base64, "it is not base64"),
+            (not_x509, "it is no X.509 certificate"),
+        ] {
+            let error = |number| {
+                let fault = expected;
+                Err(CaBundleError::Broken { number, fault })
+            };
+            assert_eq!(certificates(broken), error(1));
+            assert_eq!(certificates(&[CA, broken].concat()), error(2));
+        }
+    }
+
+    #[test]
+    fn folder_that_cannot_be_used_is_told_with_what_would_be_right() {
+        for (kind, expected) in [
+            (io::ErrorKind::NotFound, "does not exist, create it"),
+            (io::ErrorKind::NotADirectory, "is not a folder, create one"),
+            (io::ErrorKind::PermissionDenied, "make it writable"),
+            (io::ErrorKind::ReadOnlyFilesystem, "make it writable"),
+        ] {
+            let mut findings = Findings::default();
+            let asked = ("/spool".into(), Err(kind.into()));
+            assert_eq!(spool_dir(Some(&asked), &mut findings), None);
+            let problem = findings.problems[0].to_string();
+            assert!(problem.starts_with("SPOOL_DIR: "), "{problem}");
+            assert!(
+                problem.contains("/spool") && problem.contains(expected),
+                "{problem}"
+            );
+        }
+    }
+}
