@@ -17,12 +17,17 @@ use crate::health::Status;
 use crate::publish::Sink;
 use crate::run::{self, Controls, RunError};
 use crate::shutdown::{Request, Requests};
+use crate::spool::SpoolError;
 use crate::telemetry::chain;
 use crate::ticker::SystemClock;
 
 /// What a newcomer can do about missing credentials.
 const CREDENTIALS_HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE with ~/.aws \
     mounted, or run with a role: an ECS task role, an EKS service account or an EC2 instance profile";
+
+/// What to do about a folder that another process holds.
+const IN_USE_HINT: &str = "start this one again when the other has stopped, as a restart policy does; \
+    if both are to run, set another SPOOL_DIR for one";
 
 /// Publishes on the schedule until a signal.
 pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8 {
@@ -166,6 +171,13 @@ fn tell(failure: &RunError) -> u8 {
                 "no credentials"
             );
             BAD_CONFIGURATION
+        }
+        // In a rolling deployment the other process is the one before, and about to stop.
+        RunError::Spool {
+            source: source @ SpoolError::InUse { .. },
+        } => {
+            error!(error = chain(source), hint = IN_USE_HINT, "spool is in use");
+            FAILURE
         }
         RunError::Spool { source } => {
             error!(

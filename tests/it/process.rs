@@ -296,6 +296,42 @@ async fn no_standard_output_at_all_does_not_end_it_either() {
 }
 
 #[tokio::test]
+async fn spool_in_use_is_a_failure_that_passes_and_no_bad_configuration() {
+    let endpoint = endpoint().await;
+    let dir = tempfile::tempdir().unwrap();
+    let setup = idle(&endpoint.url()).with("SPOOL_DIR", dir.path().display());
+    let first = setup.clone().start();
+    first.line("published").await;
+    for command in ["run", "once"] {
+        let second = setup.clone().arg(command).finish().await;
+        assert_eq!(second.code(), Some(1), "{second:#?}");
+        let line = second.line("spool is in use");
+        assert_eq!(text(&line, "level"), "ERROR");
+        let dir = dir.path().display().to_string();
+        assert!(text(&line, "error").contains(&dir), "{line}");
+        assert!(text(&line, "hint").contains("SPOOL_DIR"), "{line}");
+        assert!(second.lines("invalid configuration").is_empty());
+    }
+    // As long as the other is in service it is no problem of the configuration.
+    let check = setup.clone().arg("check").finish().await;
+    assert_eq!(check.code(), Some(0), "{check:#?}");
+    assert_eq!(first.stopped().await.code(), Some(0));
+    assert_eq!(setup.arg("once").finish().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn spool_that_cannot_be_read_is_bad_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("outbox.spool")).unwrap();
+    let setup = idle("http://127.0.0.1:1").with("SPOOL_DIR", dir.path().display());
+    let ended = setup.finish().await;
+    assert_eq!(ended.code(), Some(78), "{ended:#?}");
+    let line = ended.line("invalid configuration");
+    assert_eq!(text(&line, "setting"), "SPOOL_DIR");
+    assert!(text(&line, "problem").contains("outbox.spool"), "{line}");
+}
+
+#[tokio::test]
 async fn dry_run_leaves_what_is_held_on_disk_alone() {
     let dir = tempfile::tempdir().unwrap();
     let spool = dir.path().join("outbox.spool");
