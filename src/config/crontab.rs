@@ -115,11 +115,11 @@ pub fn read(file: &CrontabFile, defaults: &Defaults) -> (Vec<Entry>, Vec<Problem
     for (number, line) in (1..).zip(text.lines()) {
         reader.line(number, line);
         for fault in reader.faults.drain(..) {
+            if problems.len() == PROBLEMS_MAX {
+                problems.push(Fault::new(1, LineError::TooMany).problem(file, number, line));
+                return (reader.entries, problems);
+            }
             problems.push(fault.problem(file, number, line));
-        }
-        if problems.len() >= PROBLEMS_MAX {
-            problems.push(Fault::new(1, LineError::TooMany).problem(file, number, line));
-            return (reader.entries, problems);
         }
     }
     if reader.entries.is_empty() && problems.is_empty() {

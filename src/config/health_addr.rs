@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::setting::HEALTH_ADDR;
-use super::value::ValueError;
+use super::value::{ValueError, digits};
 use super::{Environment, Place, Problem};
 use crate::text::excerpt;
 
@@ -37,17 +37,21 @@ impl HealthAddr {
             "off" => Ok(Self::Off),
             _ => {
                 let (host, port) = text.rsplit_once(':').ok_or_else(refused)?;
-                port.parse::<u16>().map_err(|_| refused())?;
+                let port = digits(port).and_then(|port| u16::try_from(port).ok());
+                let port = port.ok_or_else(refused)?;
                 let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
                 let is_ipv6 = host
                     .strip_prefix('[')
                     .and_then(|host| host.strip_suffix(']'))
                     .is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
-                if is_ipv6 || (!host.is_empty() && host.chars().all(is_name)) {
-                    Ok(Self::Http(text.to_owned()))
-                } else {
-                    Err(refused())
+                if !is_ipv6 && (host.is_empty() || !host.chars().all(is_name)) {
+                    return Err(refused());
                 }
+                if port == 0 {
+                    let given = excerpt(text);
+                    return Err(ValueError::AnyPort { given });
+                }
+                Ok(Self::Http(text.to_owned()))
             }
         }
     }

@@ -36,6 +36,10 @@ pub(super) enum ValueError {
     #[error("{given:?} is no address, write HOST:PORT, for example 0.0.0.0:8080, or auto or off")]
     Address { given: String },
     #[error(
+        "{given:?} is on any free port, where healthcheck could not find it, name one, for example 127.0.0.1:8080"
+    )]
+    AnyPort { given: String },
+    #[error(
         "{given:?} is no level, use error, warn, info, debug, trace or off, or a filter such as info,aws_config=debug"
     )]
     LogLevel { given: String },
@@ -59,8 +63,7 @@ impl Region {
         let is_word = |part: &&str| {
             (2..=12).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase())
         };
-        let is_number =
-            |part: &str| part.len() <= 2 && part.parse::<u8>().is_ok_and(|number| number > 0);
+        let is_number = |part: &str| part.len() <= 2 && digits(part).is_some_and(|n| n > 0);
         match parts.split_last() {
             Some((number, words))
                 if (2..=4).contains(&words.len())
@@ -87,10 +90,10 @@ pub(super) fn duration(text: &str, low: Duration, high: Duration) -> Result<Dura
     let refused = || ValueError::Duration {
         given: excerpt(text),
     };
-    let digits = text
+    let number_end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
+    let (number, unit) = text.split_at(number_end);
     let number: f64 = number.parse().map_err(|_| refused())?;
     let seconds = match unit.trim() {
         "ms" => number / 1000.0,
@@ -123,12 +126,19 @@ pub(super) fn duration(text: &str, low: Duration, high: Duration) -> Result<Dura
 
 /// Reads a whole number between two bounds.
 pub(super) fn count(text: &str, min: u64, max: u64) -> Result<u64, ValueError> {
-    let number = text.parse().ok().filter(|n| (min..=max).contains(n));
+    let number = digits(text).filter(|n| (min..=max).contains(n));
     number.ok_or_else(|| ValueError::Count {
         given: excerpt(text),
         min,
         max,
     })
+}
+
+/// Reads digits only: the parsers of the standard library would also take a `+`, which
+/// stands in no name of a region and in no port.
+pub(super) fn digits(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
 }
 
 /// Reads a switch, in the spellings that Docker and Kubernetes users write.
@@ -184,6 +194,7 @@ mod tests {
             "us-east-1a",
             "us_east_1",
             "us-east-0",
+            "us-east-+1",
             "1",
             "us-east-1 ",
             "",
@@ -202,7 +213,17 @@ mod tests {
             read("8").unwrap_err().to_string(),
             r#""8" has no unit, write 8s for seconds or 8ms for milliseconds"#
         );
-        for bad in ["", "s", "8 parsecs", "-1s", "1.2.3s", "61m", "1e3s", "infs"] {
+        for bad in [
+            "",
+            "s",
+            "8 parsecs",
+            "-1s",
+            "+5s",
+            "1.2.3s",
+            "61m",
+            "1e3s",
+            "infs",
+        ] {
             assert!(read(bad).is_err(), "{bad:?}");
         }
         let error = duration("9h", Duration::from_millis(1), HOUR).unwrap_err();

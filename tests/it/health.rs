@@ -9,7 +9,7 @@ use cw_publisher::config::HealthAddr;
 use cw_publisher::health::{AskError, Place, PlaceError, Server, Status, ask};
 use cw_publisher::ticker::SystemClock;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -43,18 +43,25 @@ async fn healthcheck(addr: &str) -> (Option<i32>, String) {
 /// A publisher that ticks every second, and its log.
 struct Publisher {
     _child: Child,
+    /// Has the port, so that nobody else gets it, but does not listen: Linux lets the
+    /// publisher do that.
+    _port: TcpSocket,
     log: Lines<BufReader<ChildStdout>>,
 }
 
 impl Publisher {
     fn start(endpoint: &CloudWatchLocal) -> Self {
+        let port = TcpSocket::new_v4().unwrap();
+        port.set_reuseaddr(true).unwrap();
+        port.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let addr = port.local_addr().unwrap().to_string();
         let variables = [
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_ENDPOINT_URL", &endpoint.url()),
             ("SCHEDULE", "* * * * * *"),
-            ("HEALTH_ADDR", "127.0.0.1:0"),
+            ("HEALTH_ADDR", &addr),
             ("HEALTH_FAILURES", "2"),
         ];
         let mut child = program("run", &variables)
@@ -62,7 +69,11 @@ impl Publisher {
             .spawn()
             .unwrap();
         let log = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { _child: child, log }
+        Self {
+            _child: child,
+            _port: port,
+            log,
+        }
     }
 
     async fn wait_for(&mut self, message: &str) -> serde_json::Value {
