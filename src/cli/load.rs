@@ -3,12 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access};
 use tracing::{error, warn};
 
+use super::files::Files;
 use crate::cloudwatch;
-use crate::config::{Config, CrontabFile, Environment, Findings, Inputs, Place, Problem};
-use crate::config::{Entry, crontab, setting};
+use crate::config::crontab::{self, Defaults};
+use crate::config::{Asked, Config, CrontabFile, Entry, Environment, Findings, Inputs};
+use crate::config::{Place, Problem, setting};
 
 /// The configuration, if it is sound, and what was found in any case.
 pub(super) struct Loaded {
@@ -30,58 +31,58 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
     };
     let path = |name| environment.variable(name).map(PathBuf::from);
     let spool_dir = path(setting::SPOOL_DIR.name).filter(|_| !dry_run);
+    let files = Files::default();
+    let (crontab, ca_bundle, spool_dir) = tokio::join!(
+        crontab(&environment, &files),
+        ask(path("AWS_CA_BUNDLE"), |path| files.read(path)),
+        ask(spool_dir, |dir| files.takes_files(dir)),
+    );
     let inputs = Inputs {
-        crontab: crontab(&environment),
-        profile_region,
-        ca_bundle: path("AWS_CA_BUNDLE").map(|path| {
-            let content = std::fs::read(&path);
-            (path, content)
-        }),
-        spool_dir: spool_dir.map(|dir| {
-            let usable = takes_files(&dir);
-            (dir, usable)
-        }),
         environment,
+        crontab,
+        profile_region,
+        ca_bundle,
+        spool_dir,
     };
     let (config, findings) = Config::read(&inputs);
     Loaded { config, findings }
 }
 
-/// Reads the crontab again, for the same defaults.
-pub(super) fn reload(config: &Config) -> Result<Vec<Entry>, Vec<Problem>> {
-    let Some(path) = &config.crontab else {
-        return Ok(config.entries.clone());
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        vec![Problem {
-            place: Place::Setting("CRONTAB".to_owned()),
-            message: format!("cannot read {}: {error}", path.display()),
-        }]
-    })?;
-    let file = CrontabFile {
-        path: path.clone(),
-        text,
-    };
-    match crontab::read(&file, &config.defaults) {
-        (entries, problems) if problems.is_empty() => Ok(entries),
-        (_, problems) => Err(problems),
-    }
-}
-
-fn crontab(environment: &Environment) -> Option<(PathBuf, io::Result<String>)> {
+async fn crontab(environment: &Environment, files: &Files) -> Option<Asked<String>> {
     let (path, must_exist) = environment.crontab();
-    match std::fs::read_to_string(&path) {
+    match files.read_text(path.clone()).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => None,
         content => Some((path, content)),
     }
 }
 
-/// Whether files can be made in a folder; asking leaves no trace there.
-fn takes_files(dir: &Path) -> io::Result<()> {
-    if !std::fs::metadata(dir)?.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
+async fn ask<T, F: Future<Output = io::Result<T>>>(
+    path: Option<PathBuf>,
+    question: impl FnOnce(PathBuf) -> F,
+) -> Option<Asked<T>> {
+    let path = path?;
+    let answer = question(path.clone()).await;
+    Some((path, answer))
+}
+
+/// Reads the crontab again, for the same defaults.
+pub(super) async fn reload(
+    path: &Path,
+    defaults: &Defaults,
+    files: &Files,
+) -> Result<Vec<Entry>, Vec<Problem>> {
+    let read = files.read_text(path.to_owned()).await;
+    let text = read.map_err(|error| {
+        vec![Problem {
+            place: Place::Setting(setting::CRONTAB.name.to_owned()),
+            message: format!("cannot read {}: {error}", path.display()),
+        }]
+    })?;
+    let path = path.to_owned();
+    match crontab::read(&CrontabFile { path, text }, defaults) {
+        (entries, problems) if problems.is_empty() => Ok(entries),
+        (_, problems) => Err(problems),
     }
-    Ok(access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 impl Findings {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info};
 
+use super::files::Files;
 use super::health;
 use super::load::{log_problems, reload};
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
@@ -130,25 +131,26 @@ async fn reload_when(
     entries: &mpsc::Sender<Vec<Entry>>,
     holder: Option<&CloudWatch>,
 ) -> Infallible {
+    let files = Files::default();
     loop {
         asked.notified().await;
-        take_entries(config, entries).await;
+        if let Some(crontab) = &config.crontab {
+            match reload(crontab, &config.defaults, &files).await {
+                Ok(new) => take_entries(new, entries).await,
+                // The old entries stay.
+                Err(problems) => log_problems(&problems, "crontab refused, the old one stays"),
+            }
+        }
         if let Some(holder) = holder {
             take_credentials(holder).await;
         }
     }
 }
 
-/// A bad crontab is refused and the old entries stay.
-async fn take_entries(config: &Config, entries: &mpsc::Sender<Vec<Entry>>) {
-    match reload(config) {
-        Ok(new) => {
-            info!(metrics = new.len(), "crontab read again");
-            // The run is gone only when it stops; then there is nothing to tell it.
-            let _ = entries.send(new).await;
-        }
-        Err(problems) => log_problems(&problems, "crontab refused, the old one stays"),
-    }
+async fn take_entries(new: Vec<Entry>, entries: &mpsc::Sender<Vec<Entry>>) {
+    info!(metrics = new.len(), "crontab read again");
+    // The run is gone only when it stops; then there is nothing to tell it.
+    let _ = entries.send(new).await;
 }
 
 /// Credentials that cannot be had are refused and the old ones stay.

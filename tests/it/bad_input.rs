@@ -195,7 +195,7 @@ async fn certificates_and_the_spool_are_told_with_all_else_before_the_start() {
 }
 
 #[tokio::test]
-async fn crontab_that_is_not_there_or_has_nothing_in_it_is_refused() {
+async fn crontab_that_is_not_there_or_is_no_crontab_is_refused() {
     let ended = dry_run().with("CRONTAB", "/nothing/here").finish().await;
     let [(setting, problem)] = &problems(&ended)[..] else {
         panic!("{ended:#?}");
@@ -212,6 +212,12 @@ async fn crontab_that_is_not_there_or_has_nothing_in_it_is_refused() {
         panic!("{ended:#?}");
     };
     assert!(problem.contains("name=Heartbeat"), "{problem}");
+
+    let ended = dry_run().with("CRONTAB", "/dev/zero").finish().await;
+    let [(_, problem)] = &problems(&ended)[..] else {
+        panic!("{ended:#?}");
+    };
+    assert!(problem.contains("larger than 16 MiB"), "{problem}");
 
     let binary = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(binary.path(), b"\xff\xfe\x00* * *").unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use cloudwatch_local::Fault;
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -267,6 +268,39 @@ async fn hangup_reads_the_crontab_again_and_a_bad_one_changes_nothing() {
     assert_eq!(ended.code(), Some(0));
     assert_eq!(received("Bad"), 0);
     assert_lines(&ended);
+}
+
+#[tokio::test]
+async fn crontab_that_hangs_holds_up_neither_ticks_nor_the_stop() {
+    let endpoint = endpoint().await;
+    let dir = tempfile::tempdir().unwrap();
+    let crontab = dir.path().join("crontab");
+    std::fs::write(&crontab, "* * * * * * name=Steady value=1\n").unwrap();
+    let setup = Setup::new(&endpoint.url()).with("CRONTAB", crontab.display());
+    let publisher = setup.start();
+    publisher.line("published").await;
+
+    std::fs::remove_file(&crontab).unwrap();
+    mkfifoat(CWD, &crontab, Mode::RUSR | Mode::WUSR).unwrap();
+    publisher.signal(Signal::HUP);
+    // Opens when the publisher does; nothing is ever written.
+    let open = move || std::fs::File::options().write(true).open(crontab);
+    let opened = tokio::task::spawn_blocking(open);
+    let _writer = timeout(PATIENCE, opened).await.unwrap().unwrap().unwrap();
+    let so_far = endpoint.points().len();
+    endpoint.received_at_least(so_far + 2).await;
+    assert_eq!(publisher.stopped().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn hangup_without_a_crontab_speaks_of_none() {
+    let endpoint = endpoint().await;
+    let publisher = idle(&endpoint.url()).start();
+    publisher.line("published").await;
+    publisher.signal(Signal::HUP);
+    publisher.line("credentials read again").await;
+    let ended = publisher.stopped().await;
+    assert!(ended.lines("crontab read again").is_empty(), "{ended:#?}");
 }
 
 #[tokio::test]

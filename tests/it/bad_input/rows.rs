@@ -119,6 +119,7 @@ pub(super) const SETTINGS: &[Row] = &[
     ("LOG_FORMAT", "xml", "json, text"),
     ("LOG_FORMAT", "JSON", "json, text"),
     ("AWS_CA_BUNDLE", "/nothing/here.pem", "cannot read"),
+    ("AWS_CA_BUNDLE", "/dev/zero", "larger than 16 MiB"),
     ("AWS_ENDPOINT_URL", "localhost:4580", "http://127.0.0.1"),
     (
         "AWS_ENDPOINT_URL_CLOUDWATCH",
