@@ -1,6 +1,7 @@
 //! `run` and `once`: the publisher in service.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -11,6 +12,7 @@ use super::health;
 use super::load::{log_problems, reload};
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::cloudwatch::CloudWatch;
+use crate::config::crontab::Defaults;
 use crate::config::setting::SPOOL_DIR;
 use crate::config::{Config, Entry};
 use crate::dry_run::DryRun;
@@ -60,82 +62,86 @@ async fn run_into(
     config: Config,
     sink: impl Sink,
     holder: Option<CloudWatch>,
-    mut requests: Requests,
+    requests: Requests,
     status: Arc<Status>,
 ) -> u8 {
-    let (stop, stopped) = oneshot::channel();
+    let crontab = config.crontab.clone().zip(Some(config.defaults.clone()));
     let (entries, reloaded) = mpsc::channel(1);
-    let for_reload = config.clone();
+    let asked = Notify::new();
+    let reloads = reload_when(&asked, crontab, &entries, holder.as_ref());
+    let (shutdown, cut_short) = stops(requests, &asked);
     let controls = Controls {
-        shutdown: async {
-            let _ = stopped.await;
-        },
+        shutdown,
         reload: reloaded,
         status,
-    };
-    let asked = Notify::new();
-    let reloads = reload_when(&asked, &for_reload, &entries, holder.as_ref());
-    let signals = async {
-        let mut stop = Some(stop);
-        loop {
-            match requests.next().await {
-                // Not awaited here: a signal to stop waits for none.
-                Request::Reload => asked.notify_one(),
-                Request::Stop => match stop.take() {
-                    Some(stop) => {
-                        let _ = stop.send(());
-                    }
-                    None => return,
-                },
-            }
-        }
     };
     tokio::select! {
         ended = run::run(config, sink, SystemClock, controls) => match ended {
             Ok(_) => SUCCESS,
             Err(failure) => tell(&failure),
         },
-        () = signals => cut_short(),
+        code = cut_short => code,
         never = reloads => match never {},
     }
 }
 
-async fn once_into(config: Config, sink: impl Sink, mut requests: Requests) -> u8 {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let shutdown = async {
-        let _ = stopped.await;
-    };
-    let signals = async {
-        let mut stop = Some(stop);
-        loop {
-            if requests.next().await == Request::Stop && stop.take().is_none() {
-                return;
-            }
-        }
-    };
+async fn once_into(config: Config, sink: impl Sink, requests: Requests) -> u8 {
+    // Nothing is read twice.
+    let unheard = Notify::new();
+    let (shutdown, cut_short) = stops(requests, &unheard);
     tokio::select! {
         ended = run::once(config, sink, SystemClock, shutdown) => match ended {
             Ok(summary) if summary.is_complete() && summary.sent > 0 => SUCCESS,
             Ok(_) => FAILURE,
             Err(failure) => tell(&failure),
         },
-        () = signals => cut_short(),
+        code = cut_short => code,
     }
+}
+
+/// A future that completes when a signal asks to stop, and one that does when a second
+/// asks for it, with the exit code. The latter sees to all signals.
+fn stops(
+    mut requests: Requests,
+    reload: &Notify,
+) -> (impl Future<Output = ()>, impl Future<Output = u8>) {
+    let (stop, stopped) = oneshot::channel();
+    let first = async {
+        let _ = stopped.await;
+    };
+    let second = async move {
+        let mut stop = Some(stop);
+        loop {
+            match requests.next().await {
+                // Not awaited here: a signal to stop waits for none.
+                Request::Reload => reload.notify_one(),
+                Request::Stop => match stop.take() {
+                    Some(stop) => {
+                        let _ = stop.send(());
+                    }
+                    None => break,
+                },
+            }
+        }
+        error!("second signal, ended at once");
+        FAILURE
+    };
+    (first, second)
 }
 
 /// Reads what can be read again whenever it is asked for. What is asked for while one is
 /// under way is one more together.
 async fn reload_when(
     asked: &Notify,
-    config: &Config,
+    crontab: Option<(PathBuf, Defaults)>,
     entries: &mpsc::Sender<Vec<Entry>>,
     holder: Option<&CloudWatch>,
 ) -> Infallible {
     let files = Files::default();
     loop {
         asked.notified().await;
-        if let Some(crontab) = &config.crontab {
-            match reload(crontab, &config.defaults, &files).await {
+        if let Some((path, defaults)) = &crontab {
+            match reload(path, defaults, &files).await {
                 Ok(new) => take_entries(new, entries).await,
                 // The old entries stay.
                 Err(problems) => log_problems(&problems, "crontab refused, the old one stays"),
@@ -194,11 +200,6 @@ fn tell(failure: &RunError) -> u8 {
             FAILURE
         }
     }
-}
-
-fn cut_short() -> u8 {
-    error!("second signal, ended at once");
-    FAILURE
 }
 
 fn announce(config: &Config, dry_run: bool) {

@@ -192,17 +192,19 @@ async fn stop_ends_at_the_grace_when_the_service_does_not_answer() {
 
 #[tokio::test]
 async fn second_signal_ends_at_once() {
-    let endpoint = endpoint().await;
-    endpoint.fail_always(Fault::hang());
-    let setup = idle(&endpoint.url()).with("SHUTDOWN_GRACE", "1h");
-    let publisher = setup.with("REQUEST_TIMEOUT", "1h").start();
-    endpoint.requests_at_least(1).await;
-    publisher.signal(Signal::TERM);
-    publisher.line("stopping").await;
-    publisher.signal(Signal::TERM);
-    let ended = publisher.ended().await;
-    assert_eq!(ended.code(), Some(1));
-    ended.line("second signal, ended at once");
+    for command in ["run", "once"] {
+        let endpoint = endpoint().await;
+        endpoint.fail_always(Fault::hang());
+        let setup = idle(&endpoint.url()).with("SHUTDOWN_GRACE", "1h");
+        let publisher = setup.with("REQUEST_TIMEOUT", "1h").arg(command).start();
+        endpoint.requests_at_least(1).await;
+        // Of two that are the same the kernel may make one.
+        publisher.signal(Signal::TERM);
+        publisher.signal(Signal::INT);
+        let ended = publisher.ended().await;
+        assert_eq!(ended.code(), Some(1), "{ended:#?}");
+        ended.line("second signal, ended at once");
+    }
 }
 
 #[tokio::test]
