@@ -44,7 +44,7 @@ settings! {
     CRONTAB = "", "a file of many metrics; /etc/cw-publisher/crontab is used if it exists";
     /// A new container should show itself within seconds.
     PUBLISH_ON_START = "true", "whether every metric gets a first point at once";
-    SCHEDULE_JITTER = "0s", "delays sending by up to this, at random, to spread a fleet; timestamps stay";
+    SCHEDULE_JITTER = "0s", "delays sending by up to this, at random, to spread a fleet; timestamps stay; not with once";
     /// Four attempts with the delays below span up to 27 s, less than a minute's tick.
     RETRY_MAX = "3", "retries after the first attempt of a request";
     RETRY_BASE = "1s", "the longest delay before the first retry; it doubles with each";
@@ -66,6 +66,11 @@ settings! {
 /// The variables of others that are read as their users know them.
 pub const FOREIGN: &[Setting] = &[
     Setting {
+        name: "AWS_DEFAULT_REGION",
+        default: "",
+        help: "the region, where AWS_REGION is not set",
+    },
+    Setting {
         name: "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN",
         default: "",
         help: "static credentials",
@@ -81,7 +86,8 @@ pub const FOREIGN: &[Setting] = &[
         help: "web identity, as EKS gives it to service accounts",
     },
     Setting {
-        name: "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        name: "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI, \
+            AWS_CONTAINER_AUTHORIZATION_TOKEN, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
         default: "",
         help: "container credentials, as ECS and EKS Pod Identity set them",
     },
@@ -91,7 +97,7 @@ pub const FOREIGN: &[Setting] = &[
         help: "instance metadata",
     },
     Setting {
-        name: "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_CLOUDWATCH",
+        name: "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_CLOUDWATCH, AWS_ENDPOINT_URL_STS",
         default: "",
         help: "another endpoint, for example a local one",
     },
@@ -106,9 +112,14 @@ pub const FOREIGN: &[Setting] = &[
         help: "proxies",
     },
     Setting {
-        name: "AWS_CA_BUNDLE, SSL_CERT_FILE",
+        name: "AWS_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR",
         default: "",
         help: "certificates to trust in the place of the built-in ones",
+    },
+    Setting {
+        name: "ECS_CONTAINER_METADATA_URI_V4",
+        default: "",
+        help: "where ecs: sources ask, as ECS sets it",
     },
 ];
 
@@ -126,6 +137,15 @@ mod tests {
                 format!("`{default}` ")
             };
             let row = format!("| `{name}` | {default}|");
+            assert!(readme.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
+    fn readme_has_the_variables_of_others() {
+        let readme = include_str!("../../README.md");
+        for Setting { name, .. } in FOREIGN {
+            let row = format!("| `{}` | ", name.replace(", ", "`, `"));
             assert!(readme.contains(&row), "{row}");
         }
     }
