@@ -43,12 +43,26 @@ fn a_value() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    // With five variables each, 10,000 values in all.
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    /// Those of this module; metrics, schedules and sources have their own.
+    #[test]
+    fn no_text_makes_a_parser_panic_and_what_is_taken_is_in_bounds(text in a_value()) {
+        if let Ok(duration) = duration(&text, INSTANT, HOUR) {
+            prop_assert!((INSTANT..=HOUR).contains(&duration));
+        }
+        if let Ok(count) = count(&text, 1, RETRY_MAX_LIMIT) {
+            prop_assert!((1..=RETRY_MAX_LIMIT).contains(&count));
+        }
+        if let Ok(HealthAddr::Http(addr)) = HealthAddr::parse(&text) {
+            prop_assert!(!addr.ends_with(":0") && addr.is_ascii());
+        }
+        let _ = (Region::parse(&text), switch(&text), log::filter(&text), log::format(&text));
+    }
 
     #[test]
     fn no_environment_makes_the_reader_panic_and_each_is_taken_or_refused_with_a_reason(
-        variables in prop::collection::vec((a_name(), a_value()), 5),
+        variables in prop::collection::vec((a_name(), a_value()), 1..4),
     ) {
         let (config, findings) = read(variables);
         prop_assert_eq!(config.is_none(), !findings.problems.is_empty());
