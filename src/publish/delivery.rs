@@ -22,6 +22,9 @@ pub struct Delivery {
     trust_names: bool,
     any_accepted: bool,
     too_large: Vec<(Batch, Failure)>,
+    /// Once a refusal that nobody knows outlived its retries: after this many attempts
+    /// the points that it may be about are no longer looked for.
+    search_end: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -41,6 +44,11 @@ enum Role {
     Suspect,
     /// Holds a bad point for certain: it is parted without being sent.
     KnownBad,
+    /// The first half of a batch that was refused for what nobody knows.
+    Probe,
+    /// The second half, the first having been refused alike. If it is, too, it is not a
+    /// point that is at fault.
+    CounterProbe,
 }
 
 /// What a delivery needs next.
@@ -70,7 +78,7 @@ pub enum Outcome {
     },
     /// The points are being sent in smaller parts.
     Parting(Failure),
-    /// The delivery ended; what it had not delivered stays held.
+    /// Some points stay held: what the delivery has not delivered when it is done.
     Held(Failure),
 }
 
@@ -90,6 +98,7 @@ impl Delivery {
             trust_names: true,
             any_accepted: false,
             too_large: Vec::new(),
+            search_end: None,
         }
     }
 
@@ -137,29 +146,28 @@ impl Delivery {
         self.any_accepted = true;
         self.retries = 0;
         match role {
-            Role::FirstHalf => {
+            Role::FirstHalf | Role::Probe => {
                 if let Some(second) = self.parts.last_mut().filter(|p| p.batch.len() > 1) {
                     second.role = Role::KnownBad;
                 }
             }
             Role::Suspect => self.trust_names = false,
-            Role::Plain | Role::KnownBad => {}
+            Role::Plain | Role::KnownBad | Role::CounterProbe => {}
         }
     }
 
     fn failed(&mut self, part: Part, failure: Failure, rng: &mut impl Rng) -> Option<Outcome> {
         match failure.verdict() {
             Verdict::Retry { after } if self.retries < self.retry.max => {
-                let delay = self.retry.delay(self.retries, after, rng);
-                self.retries += 1;
-                self.wait = Some(delay);
-                self.parts.push(part);
-                Some(Outcome::Retrying { failure, delay })
+                Some(self.again(part, failure, after, rng))
             }
-            Verdict::Retry { .. } | Verdict::Hold => {
-                self.parts.clear();
-                Some(Outcome::Held(failure))
+            Verdict::Unknown { after }
+                if self.retries < self.retry.max && self.search_end.is_none() =>
+            {
+                Some(self.again(part, failure, after, rng))
             }
+            Verdict::Retry { .. } | Verdict::Hold => Some(self.hold_all(failure)),
+            Verdict::Unknown { .. } => Some(self.search(part, failure)),
             Verdict::Isolate { .. } if part.batch.len() == 1 => {
                 self.retries = 0;
                 Some(Outcome::Refused(part.batch, failure))
@@ -182,6 +190,61 @@ impl Delivery {
                 Some(Outcome::Parting(failure))
             }
         }
+    }
+
+    fn again(
+        &mut self,
+        part: Part,
+        failure: Failure,
+        after: Option<Duration>,
+        rng: &mut impl Rng,
+    ) -> Outcome {
+        let delay = self.retry.delay(self.retries, after, rng);
+        self.retries += 1;
+        self.wait = Some(delay);
+        self.parts.push(part);
+        Outcome::Retrying { failure, delay }
+    }
+
+    fn hold_all(&mut self, failure: Failure) -> Outcome {
+        self.parts.clear();
+        Outcome::Held(failure)
+    }
+
+    /// Parts what was refused for what nobody knows, lest one point block the others for
+    /// two weeks. As nobody knows, no point is dropped, and the search ends as soon as it
+    /// looks as if the points were not to blame: when both halves of the first batch are
+    /// refused, or after the requests that it takes to find one point.
+    fn search(&mut self, part: Part, failure: Failure) -> Outcome {
+        let Part { batch, role } = part;
+        let begins = self.search_end.is_none();
+        let halvings = batch.len().next_power_of_two().ilog2();
+        let end = *self.search_end.get_or_insert(self.attempts + 2 * halvings);
+        if self.attempts > end || role == Role::CounterProbe {
+            return self.hold_all(failure);
+        }
+        if role == Role::Probe
+            && let Some(other_half) = self.parts.last_mut()
+        {
+            other_half.role = Role::CounterProbe;
+        }
+        if batch.len() == 1 {
+            return Outcome::Held(failure);
+        }
+        if begins {
+            self.push_halves(batch, Role::Probe);
+        } else {
+            self.push_below_its_other_half(batch, role);
+        }
+        Outcome::Parting(failure)
+    }
+
+    /// The other half may be good and goes first: the search may end early.
+    fn push_below_its_other_half(&mut self, batch: Batch, role: Role) {
+        let is_first = matches!(role, Role::Probe | Role::FirstHalf);
+        let place = self.parts.len() - usize::from(is_first && !self.parts.is_empty());
+        let role = Role::KnownBad;
+        self.parts.insert(place, Part { batch, role });
     }
 
     /// Sends each named point alone, so that a misread message costs no good point,

@@ -12,6 +12,12 @@ pub enum Verdict {
         /// What the service asks for.
         after: Option<Duration>,
     },
+    /// Nobody knows what this refusal is about: send again, not before `after`. If that
+    /// does not help, one point may be to blame.
+    Unknown {
+        /// What the service asks for.
+        after: Option<Duration>,
+    },
     /// Somebody must act first: keep the points, do not retry in this tick.
     Hold,
     /// Some of the points are at fault.
@@ -46,8 +52,25 @@ const ISOLATE: &[&str] = &[
     "Validation",
 ];
 
+/// Codes and beginnings of codes that blame the service, the load or the clock whatever
+/// status they come with (CloudWatch API Reference, "Common Errors").
+const RETRY: &[&str] = &[
+    "Throttling",
+    "TooManyRequests",
+    "RequestLimitExceeded",
+    "LimitExceeded",
+    "InternalService",
+    "ServiceUnavailable",
+    "RequestTimeout",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+];
+
+/// Statuses of client errors that blame the moment (RFC 9110, 15.5.9; RFC 6585, 4).
+const RETRY_STATUSES: &[u16] = &[408, 429];
+
 impl Failure {
-    /// The verdict of design §5. Whatever is not known there is retried.
+    /// The verdict of design §5.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match &self.kind {
@@ -73,8 +96,12 @@ impl Failure {
                     }
                 } else if *status == 413 {
                     Verdict::Split
-                } else {
+                } else if skewed || is(RETRY) || is_of_the_moment(*status) {
                     Verdict::Retry {
+                        after: *retry_after,
+                    }
+                } else {
+                    Verdict::Unknown {
                         after: *retry_after,
                     }
                 }
@@ -117,6 +144,11 @@ impl Failure {
     }
 }
 
+/// Whether a status blames anything but the request.
+fn is_of_the_moment(status: u16) -> bool {
+    !(400..500).contains(&status) || RETRY_STATUSES.contains(&status)
+}
+
 /// Whether a refusal of a signature speaks of the time of signing.
 fn is_about_time(message: &str) -> bool {
     ["Signature expired", "Signature not yet current"]
@@ -144,7 +176,7 @@ fn named_members(message: &str) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    const RETRY: Verdict = Verdict::Retry { after: None };
+    const RETRY_SOON: Verdict = Verdict::Retry { after: None };
     const ISOLATE_ANY: Verdict = Verdict::Isolate {
         members: Vec::new(),
     };
@@ -169,7 +201,7 @@ mod tests {
     #[test]
     fn every_row_of_the_table_has_its_verdict() {
         for status in [408, 429, 500, 502, 503, 504] {
-            assert_eq!(refused(status, "", ""), RETRY, "{status}");
+            assert_eq!(refused(status, "", ""), RETRY_SOON, "{status}");
         }
         for code in [
             "Throttling",
@@ -184,9 +216,18 @@ mod tests {
             "RequestTimeoutException",
             "RequestExpired",
             "RequestTimeTooSkewed",
-            "SomethingNew",
         ] {
-            assert_eq!(refused(400, code, ""), RETRY, "{code}");
+            assert_eq!(refused(400, code, ""), RETRY_SOON, "{code}");
+        }
+        assert_eq!(refused(500, "SomethingNew", ""), RETRY_SOON);
+        for (status, code) in [
+            (400, "SomethingNew"),
+            (400, "SerializationException"),
+            (404, "UnknownOperationException"),
+            (403, ""),
+        ] {
+            let unknown = Verdict::Unknown { after: None };
+            assert_eq!(refused(status, code, ""), unknown, "{status} {code}");
         }
         for code in [
             "ExpiredToken",
@@ -215,7 +256,7 @@ mod tests {
     #[test]
     fn expired_signature_is_a_wrong_clock_and_retried() {
         let message = "Signature expired: 20200101T000000Z is now earlier than 20200101T001500Z";
-        assert_eq!(refused(403, "SignatureDoesNotMatch", message), RETRY);
+        assert_eq!(refused(403, "SignatureDoesNotMatch", message), RETRY_SOON);
     }
 
     #[test]

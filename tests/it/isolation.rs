@@ -103,6 +103,59 @@ async fn codes_that_blame_a_point_drop_it_alone() {
 }
 
 #[tokio::test]
+async fn point_that_is_refused_for_what_nobody_knows_is_held_and_blocks_no_other() {
+    let endpoint = endpoint().await;
+    endpoint.fail_when(|request| {
+        let is_stuck = request.points.iter().any(|point| point.name == "M0");
+        is_stuck.then(|| Fault::error(400, "SomethingNew", "no"))
+    });
+    // The first tick meets an outage, so that all of it waits behind its first point.
+    endpoint.fail_next([Fault::status(503), Fault::status(503)]);
+    let file = metrics(2500);
+    let crontab = std::fs::read_to_string(file.path()).unwrap();
+    std::fs::write(file.path(), crontab + "*/2 * * * * * name=Beat value=-1\n").unwrap();
+    let publisher = Setup::new(&endpoint.url())
+        .with("CRONTAB", file.path().display())
+        .with("RETRY_MAX", 1)
+        .start();
+    let mut rounds = 1;
+    while publisher.lines("publish failed", rounds).await[rounds - 1]["points_held"] != 1 {
+        rounds += 1;
+        assert!(rounds < 20, "three rounds do, unless ticks come in between");
+    }
+    let ended = publisher.stopped().await;
+
+    let mut arrived = values(&endpoint);
+    arrived.retain(|value| *value >= 0.0);
+    arrived.sort_by(f64::total_cmp);
+    let others: Vec<_> = (1..2500).map(f64::from).collect();
+    assert_eq!(arrived, others);
+    assert!(
+        values(&endpoint).len() > others.len(),
+        "ticks go out meanwhile"
+    );
+    let failed = ended.lines("publish failed");
+    assert!(text(&failed[rounds - 1], "error").contains("SomethingNew"));
+    let stopped = ended.line("stopped");
+    assert_eq!(
+        (&stopped["points_unsent"], &stopped["points_dropped"]),
+        (&1.into(), &0.into())
+    );
+}
+
+#[tokio::test]
+async fn refusals_of_whatever_is_sent_cost_two_more_requests() {
+    let endpoint = endpoint().await;
+    endpoint.fail_always(Fault::error(400, "SomethingNew", "no"));
+    let file = metrics(1000);
+    let setup = Setup::new(&endpoint.url()).arg("once").with("RETRY_MAX", 2);
+    let ended = setup.with("CRONTAB", file.path().display()).finish().await;
+    assert_eq!(endpoint.attempts().len(), 3 + 2);
+    assert_eq!(ended.line("publish failed")["points_held"], 1000);
+    assert_eq!(ended.line("stopped")["points_dropped"], 0);
+}
+
+#[tokio::test]
 async fn request_that_is_too_large_is_sent_in_halves() {
     let endpoint = endpoint().await;
     endpoint.fail_when(|request| (request.points.len() > 2).then(|| Fault::status(413)));

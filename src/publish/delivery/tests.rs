@@ -6,6 +6,8 @@ use crate::metric::{Metric, Point, Resolution, Unit, Value};
 use crate::outbox::Outbox;
 use crate::publish::FailureKind;
 
+mod search;
+
 const RETRY: Retry = Retry {
     max: 3,
     base: Duration::from_secs(1),
