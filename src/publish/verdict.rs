@@ -237,7 +237,11 @@ mod tests {
             "UnrecognizedClientException",
             "InvalidClientTokenId",
             "SignatureDoesNotMatch",
+            "InvalidSignatureException",
             "OptInRequired",
+            "MissingAuthenticationToken",
+            "IncompleteSignature",
+            "NotAuthorized",
         ] {
             assert_eq!(refused(403, code, ""), Verdict::Hold, "{code}");
         }
@@ -247,6 +251,7 @@ mod tests {
             "MissingParameter",
             "MissingRequiredParameterException",
             "ValidationError",
+            "ValidationException",
         ] {
             assert_eq!(refused(400, code, ""), ISOLATE_ANY, "{code}");
         }

@@ -258,7 +258,13 @@ async fn codes_that_ask_somebody_to_act_are_not_retried() {
         "UnrecognizedClientException",
         "InvalidClientTokenId",
         "SignatureDoesNotMatch",
+        "InvalidSignature",
+        "InvalidSignatureException",
         "OptInRequired",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "IncompleteSignature",
+        "NotAuthorized",
     ];
     each(codes, is_held).await;
 }

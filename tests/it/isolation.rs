@@ -82,7 +82,10 @@ async fn codes_that_blame_a_point_drop_it_alone() {
         "InvalidParameterValue",
         "InvalidParameterCombination",
         "MissingParameter",
+        "MissingRequiredParameter",
+        "MissingRequiredParameterException",
         "ValidationError",
+        "ValidationException",
     ];
     each(codes, async |code| {
         let endpoint = endpoint().await;

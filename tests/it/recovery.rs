@@ -1,8 +1,11 @@
 //! A publisher that goes on through trouble: once it is over, nothing is missing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use cloudwatch_local::{CloudWatchLocal, Credentials, Fault};
 
-use crate::support::{Setup, endpoint, text};
+use crate::support::{Answer, Setup, Web, endpoint, text};
 
 /// A publisher of one point a second, its value the moment.
 fn every_second(url: &str) -> Setup {
@@ -60,6 +63,54 @@ async fn expired_and_unknown_credentials_hold_until_they_are_good() {
         publisher.stopped().await;
         assert_no_gap(&endpoint);
     }
+}
+
+/// What an endpoint of container credentials answers. They have expired, so that each
+/// request asks for new ones.
+fn container_credentials() -> Answer {
+    let body = serde_json::json!({
+        "AccessKeyId": "test", "SecretAccessKey": "test", "Token": "token",
+        "Expiration": "2020-01-01T00:00:00Z",
+    });
+    Answer::ok(body.to_string())
+}
+
+#[tokio::test]
+async fn points_wait_for_an_endpoint_of_credentials_that_fails_for_a_while() {
+    let endpoint = endpoint().await;
+    endpoint.add_credentials(Credentials::new("test", "test").with_session_token("token"));
+    let well = Arc::new(AtomicBool::new(true));
+    let seen = well.clone();
+    let credentials = Web::start(move |_| match seen.load(Ordering::Relaxed) {
+        true => container_credentials(),
+        false => Answer::status("500 Internal Server Error", "no"),
+    })
+    .await;
+    let publisher = every_second(&endpoint.url())
+        .without("AWS_ACCESS_KEY_ID")
+        .without("AWS_SECRET_ACCESS_KEY")
+        .with(
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            format!("http://{}/", credentials.place()),
+        )
+        .with("RETRY_MAX", 1)
+        .start();
+    publisher.line("published").await;
+    well.store(false, Ordering::Relaxed);
+    let failed = publisher.line("publish failed").await;
+    let error = text(&failed, "error");
+    assert!(
+        error.contains("the credentials could not be had"),
+        "{failed}"
+    );
+    assert_eq!(failed["attempts"], 2, "it is retried");
+    for part in ["STS", "metadata"] {
+        assert!(text(&failed, "hint").contains(part), "{failed}");
+    }
+    well.store(true, Ordering::Relaxed);
+    assert_eq!(publisher.line("recovered").await["points_lost"], 0);
+    publisher.stopped().await;
+    assert_no_gap(&endpoint);
 }
 
 #[tokio::test]
