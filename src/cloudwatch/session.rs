@@ -4,6 +4,7 @@
 //! files of a profile once and keeps what has no expiry. A new session reads everything
 //! anew; the connections stay, for they belong to the HTTP client.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,11 +15,12 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::ProvideCredentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::credentials;
 use crate::config::Region;
-use crate::publish::Failure;
+use crate::publish::{Failure, FailureKind};
 
 /// The share of an attempt's time that connecting may take.
 const CONNECT_SHARE: f32 = 0.9;
@@ -29,7 +31,12 @@ pub(super) struct Sessions {
     http: SharedHttpClient,
     timeout: Duration,
     current: Mutex<Arc<Session>>,
+    renewal: Mutex<Arc<Renewal>>,
 }
+
+/// A renewal that has begun or is about to. However many requests are refused at once,
+/// they wait for one.
+type Renewal = OnceCell<Result<(), SharedFailure>>;
 
 /// A client that has looked for credentials at most once.
 pub(super) struct Session {
@@ -49,20 +56,33 @@ impl Sessions {
             http,
             timeout,
             current: Mutex::new(Arc::new(first)),
+            renewal: Mutex::default(),
         }
     }
 
     pub(super) fn current(&self) -> Arc<Session> {
-        self.lock().clone()
+        lock(&self.current).clone()
     }
 
     /// A session whose credentials the service has not refused. Refused ones may have
     /// been replaced where they came from, so it is looked for them there.
     pub(super) async fn trusted(&self) -> Result<Arc<Session>, Failure> {
         if self.current().refused.load(Ordering::Relaxed) {
-            self.renew().await?;
+            self.renew_with_others().await?;
         }
         Ok(self.current())
+    }
+
+    async fn renew_with_others(&self) -> Result<(), SharedFailure> {
+        let renewal = lock(&self.renewal).clone();
+        let renew = async || self.renew().await.map_err(SharedFailure::from);
+        let renewed = renewal.get_or_init(renew).await.clone();
+        // Whoever comes from now on did not wait for this one.
+        let mut next = lock(&self.renewal);
+        if Arc::ptr_eq(&next, &renewal) {
+            *next = Arc::default();
+        }
+        renewed
     }
 
     /// Notes that the service refused the credentials of a session.
@@ -74,12 +94,38 @@ impl Sessions {
     pub(super) async fn renew(&self) -> Result<(), Failure> {
         let next = Session::new(self.region.clone(), self.http.clone(), self.timeout).await;
         next.resolve().await?;
-        *self.lock() = Arc::new(next);
+        *lock(&self.current) = Arc::new(next);
         Ok(())
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Arc<Session>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+/// What is locked here is whole at any moment, and locked for moments only.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A failure that each of those who waited is told.
+#[derive(Clone, Debug)]
+struct SharedFailure {
+    kind: FailureKind,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl From<Failure> for SharedFailure {
+    fn from(failure: Failure) -> Self {
+        Self {
+            kind: failure.kind,
+            source: failure.source.map(Arc::from),
+        }
+    }
+}
+
+impl From<SharedFailure> for Failure {
+    fn from(shared: SharedFailure) -> Self {
+        Self {
+            kind: shared.kind,
+            source: shared.source.map(|source| Box::new(source) as _),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A publisher that goes on through trouble: once it is over, nothing is missing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use cloudwatch_local::{CloudWatchLocal, Credentials, Fault};
 
@@ -65,36 +65,42 @@ async fn expired_and_unknown_credentials_hold_until_they_are_good() {
     }
 }
 
-/// What an endpoint of container credentials answers. They have expired, so that each
-/// request asks for new ones.
-fn container_credentials() -> Answer {
+/// What an endpoint of container credentials answers.
+fn container_credentials(expiration: &str) -> Answer {
     let body = serde_json::json!({
         "AccessKeyId": "test", "SecretAccessKey": "test", "Token": "token",
-        "Expiration": "2020-01-01T00:00:00Z",
+        "Expiration": expiration,
     });
     Answer::ok(body.to_string())
+}
+
+/// The session token of [`container_credentials`].
+fn session() -> Credentials {
+    Credentials::new("test", "test").with_session_token("token")
+}
+
+fn with_credentials_of(setup: Setup, endpoint: &Web) -> Setup {
+    let url = format!("http://{}/", endpoint.place());
+    setup
+        .without("AWS_ACCESS_KEY_ID")
+        .without("AWS_SECRET_ACCESS_KEY")
+        .with("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
 }
 
 #[tokio::test]
 async fn points_wait_for_an_endpoint_of_credentials_that_fails_for_a_while() {
     let endpoint = endpoint().await;
-    endpoint.add_credentials(Credentials::new("test", "test").with_session_token("token"));
+    endpoint.add_credentials(session());
     let well = Arc::new(AtomicBool::new(true));
     let seen = well.clone();
     let credentials = Web::start(move |_| match seen.load(Ordering::Relaxed) {
-        true => container_credentials(),
+        // They have expired, so that each request asks for new ones.
+        true => container_credentials("2020-01-01T00:00:00Z"),
         false => Answer::status("500 Internal Server Error", "no"),
     })
     .await;
-    let publisher = every_second(&endpoint.url())
-        .without("AWS_ACCESS_KEY_ID")
-        .without("AWS_SECRET_ACCESS_KEY")
-        .with(
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            format!("http://{}/", credentials.place()),
-        )
-        .with("RETRY_MAX", 1)
-        .start();
+    let publisher = every_second(&endpoint.url()).with("RETRY_MAX", 1);
+    let publisher = with_credentials_of(publisher, &credentials).start();
     publisher.line("published").await;
     well.store(false, Ordering::Relaxed);
     let failed = publisher.line("publish failed").await;
@@ -111,6 +117,33 @@ async fn points_wait_for_an_endpoint_of_credentials_that_fails_for_a_while() {
     assert_eq!(publisher.line("recovered").await["points_lost"], 0);
     publisher.stopped().await;
     assert_no_gap(&endpoint);
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused_in_many_namespaces_are_renewed_once() {
+    const NAMESPACES: usize = 20;
+    let endpoint = endpoint().await;
+    endpoint.add_credentials(session());
+    let expired = Fault::error(403, "ExpiredToken", "expired");
+    endpoint.fail_next(vec![expired; NAMESPACES]);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let credentials = Web::start(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        container_credentials("2100-01-01T00:00:00Z")
+    })
+    .await;
+    let crontab: String = (0..NAMESPACES)
+        .map(|i| format!("* * * * * * name=M value=1 namespace=N{i}\n"))
+        .collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), crontab).unwrap();
+    let publisher = Setup::new(&endpoint.url()).with("CRONTAB", file.path().display());
+    let publisher = with_credentials_of(publisher, &credentials).start();
+    publisher.lines("recovered", NAMESPACES).await;
+    publisher.stopped().await;
+    // Whether there are any, and for the first request; the same after they were refused.
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
 }
 
 #[tokio::test]
