@@ -6,6 +6,8 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use chrono::SecondsFormat;
+
 use crate::outbox::Batch;
 
 mod delivery;
@@ -79,6 +81,34 @@ impl fmt::Display for Failure {
             }
         }
     }
+}
+
+impl Failure {
+    /// The same, saying which point it was that was refused in a request of its own: the
+    /// log line speaks of a whole delivery.
+    fn of(self, refused: &Batch) -> Self {
+        let point = refused.points().next();
+        let alone = point.map(|point| SentAlone {
+            point: format!(
+                "{} at {}",
+                point.metric,
+                point.at.to_rfc3339_opts(SecondsFormat::Secs, true)
+            ),
+            source: self.source,
+        });
+        Self {
+            kind: self.kind,
+            source: alone.map(|alone| Box::new(alone) as _),
+        }
+    }
+}
+
+/// What was sent when it failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the point of {point} was sent alone")]
+struct SentAlone {
+    point: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Error for Failure {

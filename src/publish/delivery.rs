@@ -229,7 +229,7 @@ impl Delivery {
             other_half.role = Role::CounterProbe;
         }
         if batch.len() == 1 {
-            return Outcome::Held(failure);
+            return Outcome::Held(failure.of(&batch));
         }
         if begins {
             self.push_halves(batch, Role::Probe);

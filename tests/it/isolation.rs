@@ -138,7 +138,12 @@ async fn point_that_is_refused_for_what_nobody_knows_is_held_and_blocks_no_other
         "ticks go out meanwhile"
     );
     let failed = ended.lines("publish failed");
-    assert!(text(&failed[rounds - 1], "error").contains("SomethingNew"));
+    for part in ["SomethingNew", "the point of CustomMetrics/M0 at "] {
+        assert!(
+            text(&failed[rounds - 1], "error").contains(part),
+            "{failed:?}"
+        );
+    }
     let stopped = ended.line("stopped");
     assert_eq!(
         (&stopped["points_unsent"], &stopped["points_dropped"]),
