@@ -50,7 +50,7 @@ impl CloudWatch {
 
 impl Sink for CloudWatch {
     async fn ready(&self) -> Result<(), Failure> {
-        self.sessions.current().resolve().await
+        self.sessions.resolve().await
     }
 
     async fn put(&self, batch: &Batch) -> Result<(), Failure> {
@@ -71,7 +71,7 @@ impl Sink for CloudWatch {
             }),
             Err(error) => {
                 let failure = failure(error);
-                if credentials::are_refused(&failure) {
+                if credentials::are_bad(&failure) {
                     self.sessions.distrust(&session);
                 }
                 Err(failure)

@@ -228,7 +228,11 @@ async fn wait_until_ready(sink: &impl Sink, retry: Retry) -> Result<(), RunError
             warn!(
                 attempt = retries,
                 delay_ms = millis(delay),
-                error = chain(&failure),
+                error = match failure.kind {
+                    // Where it was looked for is told at the end.
+                    FailureKind::NoCredentials => failure.to_string(),
+                    _ => chain(&failure),
+                },
                 "credentials not resolved, retrying"
             );
             sleep(delay).await;

@@ -49,17 +49,28 @@ pub fn init(config: &LogConfig) -> Result<(), TryInitError> {
 /// `Display` in this crate holds its source, so this is the one place that joins them.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut line = error.to_string();
+    let mut line = on_one_line(&error.to_string());
     let mut source = error.source();
     while let Some(cause) = source {
         // Libraries do print their sources; what stands there already is not said twice.
-        let text = cause.to_string();
+        let text = on_one_line(&cause.to_string());
         if !line.ends_with(&text) {
             let _ = write!(line, ": {text}");
         }
         source = cause.source();
     }
     line
+}
+
+/// Joins the lines that some libraries break their messages into.
+fn on_one_line(message: &str) -> String {
+    let mut lines = message.lines().map(str::trim);
+    let mut joined = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        joined += if joined.ends_with(':') { " " } else { "; " };
+        joined += line;
+    }
+    joined
 }
 
 /// Escapes control characters, so that a value from outside cannot break a line. An
@@ -122,6 +133,8 @@ mod tests {
         assert_eq!(chain(&Outer(Inner)), "outer: inner");
         let repeated = io::Error::other("a: b");
         assert_eq!(chain(&repeated), "a: b");
+        let broken = io::Error::other("tried:\n  a: no\n  b: no\n");
+        assert_eq!(chain(&broken), "tried: a: no; b: no");
     }
 
     #[test]

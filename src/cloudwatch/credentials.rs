@@ -37,12 +37,13 @@ pub(super) fn late(after: Duration) -> Failure {
     failure(CredentialsError::provider_timed_out(after))
 }
 
-/// Whether the service refused the credentials themselves, so that only others help.
-pub(super) fn are_refused(failure: &Failure) -> bool {
-    let FailureKind::Refused { code, .. } = &failure.kind else {
-        return false;
-    };
-    REFUSED.iter().any(|known| code.starts_with(known))
+/// Whether only other credentials help: there were none, or the service refused them.
+pub(super) fn are_bad(failure: &Failure) -> bool {
+    match &failure.kind {
+        FailureKind::NoCredentials | FailureKind::CredentialsNotHad => true,
+        FailureKind::Refused { code, .. } => REFUSED.iter().any(|known| code.starts_with(known)),
+        FailureKind::NoAnswer => false,
+    }
 }
 
 /// The kind of a failure that credentials caused, if they did.

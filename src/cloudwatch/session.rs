@@ -43,7 +43,7 @@ pub(super) struct Session {
     client: Client,
     config: SdkConfig,
     timeout: Duration,
-    /// The service refused its credentials.
+    /// The service refused its credentials, or it had none.
     refused: AtomicBool,
 }
 
@@ -64,8 +64,22 @@ impl Sessions {
         lock(&self.current).clone()
     }
 
-    /// A session whose credentials the service has not refused. Refused ones may have
-    /// been replaced where they came from, so it is looked for them there.
+    /// Whether there are credentials. A session that had none is not asked again: some
+    /// providers keep their first failure.
+    pub(super) async fn resolve(&self) -> Result<(), Failure> {
+        let session = self.current();
+        if session.refused.load(Ordering::Relaxed) {
+            return self.renew().await;
+        }
+        let resolved = session.resolve().await;
+        if resolved.is_err() {
+            self.distrust(&session);
+        }
+        resolved
+    }
+
+    /// A session whose credentials are not known to be bad. Bad ones may have been
+    /// replaced where they came from, so it is looked for them there.
     pub(super) async fn trusted(&self) -> Result<Arc<Session>, Failure> {
         if self.current().refused.load(Ordering::Relaxed) {
             self.renew_with_others().await?;
@@ -85,7 +99,7 @@ impl Sessions {
         renewed
     }
 
-    /// Notes that the service refused the credentials of a session.
+    /// Notes that the credentials of a session are no good.
     pub(super) fn distrust(&self, session: &Session) {
         session.refused.store(true, Ordering::Relaxed);
     }

@@ -73,7 +73,7 @@ async fn every_line_is_one_object_whatever_comes_from_outside() {
     ];
     assert_eq!(messages, BTreeSet::from(expected));
     let retry = &ended.lines("publish attempt failed, retrying")[0];
-    assert!(text(retry, "error").contains("one\ntwo"), "{retry}");
+    assert!(text(retry, "error").contains("one; two"), "{retry}");
 }
 
 #[tokio::test]
@@ -136,6 +136,28 @@ async fn without_credentials_it_ends_with_78_and_says_how_to_give_them() {
         assert_eq!(text(&line, "level"), "ERROR");
         assert!(text(&line, "hint").contains("AWS_ACCESS_KEY_ID"), "{line}");
         assert!(endpoint.attempts().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn profile_that_leads_nowhere_ends_with_78_and_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config");
+    std::fs::write(&file, "[profile a]\nrole_arn = r\nsource_profile = b\n").unwrap();
+    for (profile, missing) in [("a", "b"), ("c", "c")] {
+        let setup = idle("http://127.0.0.1:1")
+            .without("AWS_ACCESS_KEY_ID")
+            .without("AWS_SECRET_ACCESS_KEY")
+            .with("AWS_CONFIG_FILE", file.display())
+            .with("AWS_PROFILE", profile);
+        let ended = setup.finish().await;
+        assert_eq!(ended.code(), Some(78), "{ended:#?}");
+        let error = text(&ended.line("no credentials"), "error").to_owned();
+        let named = format!("profile `{missing}` was not defined");
+        assert!(error.contains(&named), "{error}");
+        for retry in ended.lines("credentials not resolved, retrying") {
+            assert!(text(&retry, "error").len() < 80, "{retry}");
+        }
     }
 }
 
