@@ -10,6 +10,8 @@ use crate::publish::{Failure, Sink};
 pub struct DryRun;
 
 impl Sink for DryRun {
+    const IS_DRY: bool = true;
+
     async fn put(&self, batch: &Batch) -> Result<(), Failure> {
         for point in batch.points() {
             let metric = &point.metric;

@@ -138,6 +138,11 @@ impl Failure {
             Some("enable the region or the service for this account")
         } else if begins(HOLD) {
             Some("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
+        } else if code.is_empty() {
+            // CloudWatch names every error.
+            Some(
+                "something else than CloudWatch seems to have answered; check HTTPS_PROXY, AWS_ENDPOINT_URL and whether the network wants a sign-in",
+            )
         } else {
             None
         }
@@ -275,6 +280,7 @@ mod tests {
             ("ExpiredToken", "", "session token"),
             ("OptInRequired", "", "enable the region"),
             ("SignatureDoesNotMatch", "", "AWS_SECRET_ACCESS_KEY"),
+            ("", "", "HTTPS_PROXY"),
         ] {
             let hint = refusal(403, code, message).hint().unwrap();
             assert!(hint.contains(part), "{code}: {hint}");

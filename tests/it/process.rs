@@ -234,6 +234,7 @@ async fn dry_run_leaves_what_is_held_on_disk_alone() {
     let dry = setup.arg("once").arg("--dry-run").finish().await;
     assert_eq!(dry.code(), Some(0), "{dry:#?}");
     assert_eq!(dry.lines("would publish").len(), 1);
+    assert_eq!(dry.lines("published").len(), 0);
     assert_eq!(std::fs::read(&spool).unwrap(), held);
 }
 
