@@ -6,9 +6,10 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use cw_publisher::spool::Spool;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::Signal;
 use tokio::task::spawn_blocking;
 
 use crate::support::{FakeClock, FakeSink, Setup, crontab, endpoint, run_for};
@@ -38,15 +39,10 @@ async fn what_is_sent_is_on_disk_and_what_was_accepted_is_not() {
     let lines: String = (0..2500)
         .map(|i| format!("* * * * * name=M{i} value=1\n"))
         .collect();
-    let spool = dir.path().display().to_string();
-    let variables = [("SPOOL_DIR", &*spool), ("PUBLISH_ON_START", "false")];
-    let summary = run_for(
-        crontab(&lines, &variables),
-        &clock,
-        &sink,
-        TimeDelta::minutes(2),
-    );
-    assert_eq!(summary.await.sent, 5000);
+    let mut config = crontab(&lines, &[("PUBLISH_ON_START", "false")]);
+    config.spool_dir = Some(dir.path().to_owned());
+    let summary = run_for(config, &clock, &sink, TimeDelta::minutes(2)).await;
+    assert_eq!(summary.sent, 5000);
     let tick = [(1000, 2500), (1000, 1500), (500, 500)];
     assert_eq!(*seen.lock().unwrap(), [tick, tick].concat());
     assert_eq!(on_disk(dir.path()), 0);
@@ -69,33 +65,27 @@ async fn release(dir: &Path) {
     std::fs::remove_file(path).unwrap();
 }
 
-/// Every second but the next three, in which the test gets ready.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the program under test goes by the clock"
-)]
-fn schedule() -> String {
-    let seconds = (4..60).map(|after| (Utc::now().timestamp() + after) % 60);
-    let seconds: BTreeSet<_> = seconds.collect();
-    let seconds: Vec<_> = seconds.iter().map(i64::to_string).collect();
-    format!("{} * * * * *", seconds.join(","))
-}
-
 #[tokio::test]
 async fn disk_that_hangs_holds_up_neither_ticks_nor_delivery() {
     let endpoint = endpoint().await;
     let dir = tempfile::tempdir().unwrap();
     // A damaged file is written anew at the first change.
     std::fs::write(dir.path().join("outbox.spool"), "damaged").unwrap();
+    let crontab = dir.path().join("crontab");
+    let publish = |schedule| {
+        let line = format!("{schedule} name=A resolution=1 value=timestamp\n");
+        std::fs::write(&crontab, line).unwrap();
+    };
+    publish("@yearly");
     let publisher = Setup::new(&endpoint.url())
         .with("SPOOL_DIR", dir.path().display())
-        .with("SCHEDULE", schedule())
-        .with("METRIC_RESOLUTION", 1)
-        .with("METRIC_VALUE", "timestamp")
+        .with("CRONTAB", crontab.display())
         .with("PUBLISH_ON_START", "false")
         .start();
     publisher.line("spool was damaged").await;
     hang(dir.path());
+    publish("* * * * * *");
+    publisher.signal(Signal::HUP);
 
     let failed = publisher.line("spool failed").await;
     assert_eq!(failed["error"], "the disk does not answer");
