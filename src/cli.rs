@@ -13,6 +13,7 @@ use crate::telemetry::{self, chain};
 
 mod arguments;
 mod check;
+mod destination;
 mod files;
 mod health;
 mod load;

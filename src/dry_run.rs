@@ -10,7 +10,9 @@ use crate::publish::{Failure, Sink};
 pub struct DryRun;
 
 impl Sink for DryRun {
-    const IS_DRY: bool = true;
+    fn is_dry(&self) -> bool {
+        true
+    }
 
     async fn put(&self, batch: &Batch) -> Result<(), Failure> {
         for point in batch.points() {

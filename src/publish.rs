@@ -21,7 +21,9 @@ pub use verdict::Verdict;
 /// Where batches go. One call is one attempt; the sink never retries by itself.
 pub trait Sink: Send + Sync + 'static {
     /// Whether what it accepts goes nowhere, and is not to be told as published.
-    const IS_DRY: bool = false;
+    fn is_dry(&self) -> bool {
+        false
+    }
 
     /// Whether requests could be signed. Asked once, before the first tick.
     fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send {

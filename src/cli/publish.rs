@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info};
 
+use super::destination::Destination;
 use super::files::Files;
 use super::health;
 use super::load::{log_problems, reload};
@@ -15,9 +16,7 @@ use crate::cloudwatch::CloudWatch;
 use crate::config::crontab::Defaults;
 use crate::config::setting::SPOOL_DIR;
 use crate::config::{Config, Entry};
-use crate::dry_run::DryRun;
 use crate::health::Status;
-use crate::publish::Sink;
 use crate::run::{self, Controls, RunError};
 use crate::shutdown::{Request, Requests};
 use crate::spool::SpoolError;
@@ -40,35 +39,11 @@ pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8
     let Ok(_server) = health::serve(&config.health, &status).await else {
         return FAILURE;
     };
-    if dry_run {
-        return run_into(config, DryRun, None, requests, status).await;
-    }
-    let sink = CloudWatch::connect(&config).await;
-    run_into(config, sink.clone(), Some(sink), requests, status).await
-}
-
-/// Publishes every metric once.
-pub(super) async fn once(config: Config, dry_run: bool, requests: Requests) -> u8 {
-    announce(&config, dry_run);
-    if dry_run {
-        return once_into(config, DryRun, requests).await;
-    }
-    let sink = CloudWatch::connect(&config).await;
-    once_into(config, sink, requests).await
-}
-
-/// Whoever holds credentials is told when to look for them anew.
-async fn run_into(
-    config: Config,
-    sink: impl Sink,
-    holder: Option<CloudWatch>,
-    requests: Requests,
-    status: Arc<Status>,
-) -> u8 {
+    let destination = Destination::new(&config, dry_run).await;
     let crontab = config.crontab.clone().zip(Some(config.defaults.clone()));
     let (entries, reloaded) = mpsc::channel(1);
     let asked = Notify::new();
-    let reloads = reload_when(&asked, crontab, &entries, holder.as_ref());
+    let reloads = reload_when(&asked, crontab, &entries, destination.clone());
     let (shutdown, cut_short) = stops(requests, &asked);
     let controls = Controls {
         shutdown,
@@ -76,7 +51,7 @@ async fn run_into(
         status,
     };
     tokio::select! {
-        ended = run::run(config, sink, SystemClock, controls) => match ended {
+        ended = run::run(config, destination, SystemClock, controls) => match ended {
             Ok(_) => SUCCESS,
             Err(failure) => tell(&failure),
         },
@@ -85,12 +60,15 @@ async fn run_into(
     }
 }
 
-async fn once_into(config: Config, sink: impl Sink, requests: Requests) -> u8 {
+/// Publishes every metric once.
+pub(super) async fn once(config: Config, dry_run: bool, requests: Requests) -> u8 {
+    announce(&config, dry_run);
+    let destination = Destination::new(&config, dry_run).await;
     // Nothing is read twice.
     let unheard = Notify::new();
     let (shutdown, cut_short) = stops(requests, &unheard);
     tokio::select! {
-        ended = run::once(config, sink, SystemClock, shutdown) => match ended {
+        ended = run::once(config, destination, SystemClock, shutdown) => match ended {
             Ok(summary) if summary.is_complete() && summary.sent > 0 => SUCCESS,
             Ok(_) => FAILURE,
             Err(failure) => tell(&failure),
@@ -135,7 +113,7 @@ async fn reload_when(
     asked: &Notify,
     crontab: Option<(PathBuf, Defaults)>,
     entries: &mpsc::Sender<Vec<Entry>>,
-    holder: Option<&CloudWatch>,
+    destination: Destination,
 ) -> Infallible {
     let files = Files::default();
     loop {
@@ -147,7 +125,7 @@ async fn reload_when(
                 Err(problems) => log_problems(&problems, "crontab refused, the old one stays"),
             }
         }
-        if let Some(holder) = holder {
+        if let Destination::CloudWatch(holder) = &destination {
             take_credentials(holder).await;
         }
     }

@@ -261,7 +261,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
 
     /// One line for the points that were accepted since the last one.
     fn account_for(&self, account: &mut Account) {
-        if account.points > 0 && !S::IS_DRY {
+        if account.points > 0 && !self.shared.sink.is_dry() {
             info!(
                 namespace = %self.namespace,
                 points = account.points,
