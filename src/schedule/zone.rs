@@ -7,9 +7,8 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
 
 use crate::text::{excerpt, nearest};
 
-// Made by build.rs from `chrono-tz`. `ZONES`, sorted by name, tells where in the other two
-// a zone's part begins and ends: `FROM`, Unix seconds, and `MINUTES`, how far clocks are
-// ahead of UTC from then on.
+// Made by build.rs from `chrono-tz`. `ZONES`, sorted by name, tells where a zone's part of
+// `CHANGES` begins and ends; `Change` reads a number of it.
 include!(concat!(env!("OUT_DIR"), "/zones.rs"));
 
 const UTC_NAME: &str = "UTC";
@@ -60,28 +59,27 @@ impl Zone {
 
     /// The first moment behind `from`, up to and with `to`, that has another offset than `from`.
     pub(super) fn change(self, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let (changes, _) = self.changes();
         // The first row is no change, but where the table begins.
-        let changes = &changes[1..];
-        let later = changes.partition_point(|change| i64::from(*change) <= from.timestamp());
-        let change = DateTime::from_timestamp((*changes.get(later)?).into(), 0)?;
+        let changes = &self.changes()[1..];
+        let later = changes.partition_point(|change| Change(*change).at() <= from.timestamp());
+        let change = Change(*changes.get(later)?);
+        let change = DateTime::from_timestamp(change.at(), 0)?;
         (change <= to).then_some(change)
     }
 
     fn minutes(self, at: DateTime<Utc>) -> i32 {
-        let (from, minutes) = self.changes();
-        let later = from.partition_point(|from| i64::from(*from) <= at.timestamp());
-        minutes[later.saturating_sub(1)].into()
+        let changes = self.changes();
+        let later = changes.partition_point(|change| Change(*change).at() <= at.timestamp());
+        Change(changes[later.saturating_sub(1)]).minutes()
     }
 
     fn name(self) -> &'static str {
         ZONES[usize::from(self.index)].0
     }
 
-    fn changes(self) -> (&'static [u32], &'static [i16]) {
+    fn changes(self) -> &'static [u32] {
         let (_, start, end) = ZONES[usize::from(self.index)];
-        let part = usize::from(start)..usize::from(end);
-        (&FROM[part.clone()], &MINUTES[part])
+        &CHANGES[usize::from(start)..usize::from(end)]
     }
 
     fn of(name: &str) -> Option<Self> {
@@ -89,6 +87,22 @@ impl Zone {
         Some(Self {
             index: u16::try_from(index).ok()?,
         })
+    }
+}
+
+/// A change of a zone's clocks in one number: the minute above, below it the offset's place.
+struct Change(u32);
+
+impl Change {
+    /// When it was, in Unix seconds.
+    fn at(&self) -> i64 {
+        FIRST + i64::from(self.0 >> OFFSET_BITS) * 60
+    }
+
+    /// How many minutes clocks are ahead of UTC from then on.
+    fn minutes(&self) -> i32 {
+        let place = self.0 & ((1 << OFFSET_BITS) - 1);
+        OFFSETS[place as usize].into()
     }
 }
 
@@ -145,11 +159,11 @@ mod tests {
         let (first, last) = (946_684_800, 4_102_444_800);
         for theirs_zone in TZ_VARIANTS {
             let zone: Zone = theirs_zone.name().parse().unwrap();
-            let (from, _) = zone.changes();
-            let around = from.iter().flat_map(|from| [*from - 1, *from]).skip(1);
+            let changes = zone.changes().iter().map(|change| Change(*change).at());
+            let around = changes.flat_map(|at| [at - 1, at]).skip(1);
             // 101 is prime to the days of a week, so that every week day comes by.
             let between = (first..last).step_by(101 * 86_400);
-            for at in around.map(i64::from).chain(between) {
+            for at in around.chain(between) {
                 let at = DateTime::from_timestamp(at, 0).unwrap();
                 assert_eq!(zone.offset(at), theirs(theirs_zone, at), "{zone} at {at}");
                 let local = zone.local(at);
