@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::text::excerpt;
+use crate::text::{did_you_mean, excerpt};
 
 mod unit;
 
@@ -99,8 +99,8 @@ pub enum MetricError {
         "a namespace that begins with 'AWS/' is reserved for AWS services, use your own, for example MyApp/Web"
     )]
     ReservedNamespace,
-    #[error("{given:?} is no CloudWatch unit, did you mean {nearest}? the units are {all}", all = Unit::list())]
-    UnknownUnit { given: String, nearest: Unit },
+    #[error("{given:?} is no CloudWatch unit{} the units are {}", did_you_mean(Unit::nearest(.given)), Unit::list())]
+    UnknownUnit { given: String },
     #[error("{given:?} is no storage resolution, use 60 (one minute) or 1 (one second)")]
     UnknownResolution { given: String },
     #[error("{given:?} is no dimension, write Name=Value")]

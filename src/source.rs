@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::metric::{Dimension, MetricError, Value};
-use crate::text::{excerpt, nearest};
+use crate::text::{did_you_mean, excerpt, nearest};
 
 mod constant;
 mod ecs;
@@ -205,7 +205,7 @@ impl Default for Options {
 pub enum ParseSourceError {
     #[error("no value is given, write a number or a source such as {}", examples())]
     Empty,
-    #[error("{given:?} is neither a number nor a source{}; sources are {}", suggestion(.given), examples())]
+    #[error("{given:?} is neither a number nor a source{} sources are {}", did_you_mean(nearest_kind(.given)), examples())]
     Unknown { given: String },
     #[error(transparent)]
     Value(#[from] MetricError),
@@ -282,14 +282,10 @@ fn examples() -> String {
     examples.join(", ")
 }
 
-fn suggestion(given: &str) -> String {
+/// The kind that was meant by the word before the colon.
+fn nearest_kind(given: &str) -> Option<&'static str> {
     let kind = given.split(':').next().unwrap_or(given);
-    match nearest(kind, FORMS.iter().map(|(name, _)| *name)) {
-        Some(name) if strsim::levenshtein(kind, name) <= 2 => {
-            format!(", did you mean {name}?")
-        }
-        _ => String::new(),
-    }
+    nearest(kind, FORMS.iter().map(|(name, _)| *name))
 }
 
 #[cfg(test)]
@@ -316,8 +312,16 @@ mod tests {
         let error = parse("fiel:/x", &Options::default())
             .unwrap_err()
             .to_string();
-        assert!(error.contains("did you mean file?"), "{error}");
-        assert!(error.contains("random:1-100"), "{error}");
+        assert!(
+            error.contains("did you mean file? sources are random:1-100"),
+            "{error}"
+        );
+        let error = parse("ftp://host/x", &Options::default());
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("nor a source; sources are random:1-100"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -85,13 +85,26 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// The known name that is closest to `given`, letter case aside; of equals, the first.
+/// The known name that `given` is a misspelling of, letter case aside; of equals, the
+/// first. With more than a third of it wrong it is no misspelling but another word.
 #[must_use]
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let given = excerpt(given).to_lowercase();
-    known
-        .into_iter()
-        .min_by_key(|name| strsim::levenshtein(&given, &name.to_lowercase()))
+    let most = (given.chars().count() / 3).max(1);
+    let edits = |name: &str| strsim::osa_distance(&given, &name.to_lowercase());
+    let known = known.into_iter().map(|name| (edits(name), name));
+    let (edits, name) = known.min_by_key(|(edits, _)| *edits)?;
+    (edits <= most).then_some(name)
+}
+
+/// Stands between what is wrong with `given` and what is known in its place: asks whether
+/// `name` was meant, if one is.
+#[must_use]
+pub fn did_you_mean(name: Option<impl std::fmt::Display>) -> String {
+    match name {
+        Some(name) => format!(", did you mean {name}?"),
+        None => ";".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +118,27 @@ mod tests {
             Some("METRIC_NAME")
         );
         assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn another_word_is_no_misspelling() {
+        for (given, known) in [
+            ("FOO", "CRON_TZ"),
+            ("Bananas", "Seconds"),
+            ("ftp", "http"),
+            ("local", "ROC"),
+            ("METRIC_FOO", "METRIC_NAME"),
+        ] {
+            assert_eq!(nearest(given, [known]), None, "{given}");
+        }
+        for (given, known) in [
+            ("nmae", "name"),
+            ("count", "Count"),
+            ("bytes/sec", "Bytes/Second"),
+            ("upp", "up"),
+        ] {
+            assert_eq!(nearest(given, [known]), Some(known));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{Entry, Place, Problem};
 use crate::metric::{Dimensions, Metric, MetricName, Namespace, Resolution, Unit};
 use crate::schedule::{Schedule, Zone};
 use crate::source::{self, Options};
-use crate::text::{excerpt, nearest, redact};
+use crate::text::{did_you_mean, excerpt, nearest, redact};
 
 mod keys;
 mod words;
@@ -75,12 +75,17 @@ const SERIES_LIMIT: u64 = 100_000;
 #[derive(Debug, thiserror::Error)]
 enum LineError {
     #[error(
-        "{given} is not known here, did you mean {nearest}? a crontab may set {}",
+        "{given} is not known here{} a crontab may set {}",
+        did_you_mean(nearest(.given, VARIABLES.iter().copied())),
         VARIABLES.join(", ")
     )]
-    Variable { given: String, nearest: String },
-    #[error("the key {given} is not known, did you mean {nearest}? the keys are {}", KEYS.join(", "))]
-    Key { given: String, nearest: String },
+    Variable { given: String },
+    #[error(
+        "the key {given} is not known{} the keys are {}",
+        did_you_mean(nearest(.given, KEYS.iter().copied())),
+        KEYS.join(", ")
+    )]
+    Key { given: String },
     #[error("expected key=value, found {given:?}; quote a value that has spaces, key=\"a b\"")]
     NotAPair { given: String },
     #[error("{key} is given twice, give it once")]
@@ -218,9 +223,6 @@ impl Reader {
                 name,
                 LineError::Variable {
                     given: excerpt(unknown),
-                    nearest: nearest(unknown, VARIABLES.iter().copied())
-                        .unwrap_or_default()
-                        .to_owned(),
                 },
             ),
         }

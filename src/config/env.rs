@@ -263,8 +263,10 @@ impl<'a> Reader<'a> {
         let known = || setting::ALL.iter().map(|setting| setting.name);
         for name in self.environment.names() {
             if name.starts_with("METRIC_") && !known().any(|known| known == name) {
-                let nearest = nearest(name, known()).unwrap_or_default();
-                let message = format!("is not known, did you mean {nearest}?");
+                let message = match nearest(name, known()) {
+                    Some(nearest) => format!("is not known, did you mean {nearest}?"),
+                    None => "is not known, --help lists the variables".to_owned(),
+                };
                 self.findings.warning(&excerpt(name), message);
             }
         }

@@ -67,6 +67,10 @@ impl Default for Unit {
 }
 
 impl Unit {
+    pub(super) fn nearest(given: &str) -> Option<&'static str> {
+        crate::text::nearest(given, Self::ALL.iter().map(|unit| unit.as_str()))
+    }
+
     pub(super) fn list() -> String {
         let all: Vec<_> = Self::ALL.iter().map(|unit| unit.as_str()).collect();
         all.join(", ")
@@ -80,13 +84,8 @@ impl FromStr for Unit {
         if let Some(unit) = Self::ALL.iter().find(|unit| unit.as_str() == text) {
             return Ok(*unit);
         }
-        let nearest = crate::text::nearest(text, Self::ALL.iter().map(|unit| unit.as_str()))
-            .and_then(|name| Self::ALL.iter().find(|unit| unit.as_str() == name))
-            .copied()
-            .unwrap_or(Self::Count);
         Err(MetricError::UnknownUnit {
             given: crate::text::excerpt(text),
-            nearest,
         })
     }
 }
@@ -122,5 +121,8 @@ mod tests {
                 "{message}"
             );
         }
+        let message = "Bananas".parse::<Unit>().unwrap_err().to_string();
+        let expected = "\"Bananas\" is no CloudWatch unit; the units are Seconds, ";
+        assert!(message.starts_with(expected), "{message}");
     }
 }

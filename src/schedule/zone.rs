@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
 
-use crate::text::{excerpt, nearest};
+use crate::text::{did_you_mean, excerpt, nearest};
 
 // Made by build.rs from `chrono-tz`. `ZONES`, sorted by name, tells where a zone's part of
 // `CHANGES` begins and ends; `Change` reads a number of it.
@@ -24,7 +24,7 @@ pub struct Zone {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum ZoneError {
-    #[error("{given:?} is no time zone{}, give an IANA name such as Europe/Berlin", suggestion(.given))]
+    #[error("{given:?} is no time zone{} give an IANA name such as Europe/Berlin", did_you_mean(nearest_zone(.given)))]
     Unknown { given: String },
 }
 
@@ -134,11 +134,15 @@ impl fmt::Debug for Zone {
     }
 }
 
-fn suggestion(given: &str) -> String {
-    match nearest(given, ZONES.iter().map(|(name, ..)| *name)) {
-        Some(name) => format!(", did you mean {name}?"),
-        None => String::new(),
-    }
+/// The zone that was meant, by its whole name or by its city alone.
+fn nearest_zone(given: &str) -> Option<&'static str> {
+    let names = || ZONES.iter().map(|(name, ..)| *name);
+    let city = given.replace(' ', "_");
+    let is_there = |name: &&str| {
+        let part = name.rsplit('/').next();
+        part.is_some_and(|part| part.eq_ignore_ascii_case(&city))
+    };
+    names().find(is_there).or_else(|| nearest(given, names()))
 }
 
 #[cfg(test)]
@@ -186,8 +190,15 @@ mod tests {
 
     #[test]
     fn unknown_zone_is_answered_with_the_nearest() {
-        let error = "europe/berlin".parse::<Zone>().unwrap_err().to_string();
-        assert!(error.contains("did you mean Europe/Berlin?"), "{error}");
+        for (given, part) in [
+            ("europe/berlin", "zone, did you mean Europe/Berlin? give"),
+            ("Berlin", "did you mean Europe/Berlin?"),
+            ("new york", "did you mean America/New_York?"),
+            ("local", "\"local\" is no time zone; give an IANA name"),
+        ] {
+            let error = given.parse::<Zone>().unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
         assert_eq!(Zone::default().to_string(), "UTC");
         assert_eq!(
             "Asia/Kathmandu".parse::<Zone>().unwrap().to_string(),

@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use super::http::{HttpClient, HttpError, HttpUrl, ParseUrlError, Request};
 use super::{Options, Reading, Readings, Sampling, Source, Tick};
 use crate::metric::{MetricError, Value};
-use crate::text::{excerpt, nearest};
+use crate::text::{did_you_mean, excerpt, nearest};
 
 mod task;
 
@@ -52,13 +52,11 @@ const QUANTITIES: &[&str] = &[
 #[allow(missing_docs)]
 pub enum ParseEcsError {
     #[error(
-        "ecs: has no {given:?}, did you mean ecs:{nearest}? there are {all}",
-        all = all_quantities()
+        "ecs: has no {given:?}{} there are {}",
+        did_you_mean(nearest(.given, QUANTITIES.iter().copied()).map(|name| format!("ecs:{name}"))),
+        all_quantities()
     )]
-    Unknown {
-        given: String,
-        nearest: &'static str,
-    },
+    Unknown { given: String },
     #[error(
         "ecs:{given} works only in a task of Amazon ECS, where ECS_CONTAINER_METADATA_URI_V4 is \
          set (container agent 1.39.0 or later, Fargate platform 1.4.0 or later), and it is not \
@@ -110,7 +108,6 @@ impl Ecs {
             _ => {
                 return Err(ParseEcsError::Unknown {
                     given: excerpt(text),
-                    nearest: nearest(text, QUANTITIES.iter().copied()).unwrap_or("cpu"),
                 });
             }
         };

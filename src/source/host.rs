@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use super::{Sampling, Source, Tick};
 use crate::metric::{MetricError, Value};
-use crate::text::{excerpt, nearest};
+use crate::text::{did_you_mean, excerpt, nearest};
 
 mod cgroup;
 mod cpu;
@@ -50,13 +50,11 @@ const QUANTITIES: &[&str] = &["cpu", "memory", "swap", "load1", "disk:/path", "u
 #[allow(missing_docs)]
 pub enum ParseHostError {
     #[error(
-        "host: has no {given:?}, did you mean host:{nearest}? there are {all}",
-        all = all_quantities()
+        "host: has no {given:?}{} there are {}",
+        did_you_mean(nearest(.given, QUANTITIES.iter().copied()).map(|name| format!("host:{name}"))),
+        all_quantities()
     )]
-    Unknown {
-        given: String,
-        nearest: &'static str,
-    },
+    Unknown { given: String },
     #[error("the path {given:?} is not absolute, write host:disk:/path")]
     NotAbsolute { given: String },
     #[error("host:{given} is read from Linux's /proc, here only host:disk:/path works")]
@@ -117,7 +115,6 @@ impl Quantity {
             _ => {
                 return Err(ParseHostError::Unknown {
                     given: excerpt(text),
-                    nearest: nearest(text, QUANTITIES.iter().copied()).unwrap_or("memory"),
                 });
             }
         };

@@ -2,7 +2,7 @@
 
 use super::LineError;
 use super::words::Word;
-use crate::text::{excerpt, nearest};
+use crate::text::excerpt;
 
 macro_rules! keys {
     ($($key:ident),+ $(,)?) => {
@@ -50,9 +50,6 @@ impl Keys {
         let Some((key, slot)) = self.slot(key) else {
             return Err(LineError::Key {
                 given: excerpt(key),
-                nearest: nearest(key, KEYS.iter().copied())
-                    .unwrap_or_default()
-                    .to_owned(),
             });
         };
         if slot.replace(value).is_some() {

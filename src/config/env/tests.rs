@@ -27,6 +27,18 @@ fn two_settings_that_do_not_go_together_are_told_beside_a_third() {
     assert_eq!(places.collect::<Vec<_>>(), ["RETRY_MAX", "RETRY_BASE"]);
 }
 
+#[test]
+fn unknown_variable_that_resembles_none_is_told_where_all_are_listed() {
+    let variables = [("METRIC_NAM", "x"), ("METRIC_FOO", "x")];
+    let (_, findings) = read(variables.map(|(name, value)| (name.into(), value.into())));
+    let told: Vec<_> = findings.warnings.iter().map(ToString::to_string).collect();
+    let expected = [
+        "METRIC_FOO: is not known, --help lists the variables",
+        "METRIC_NAM: is not known, did you mean METRIC_NAME?",
+    ];
+    assert_eq!(told, expected);
+}
+
 fn a_name() -> impl Strategy<Value = String> {
     let known: Vec<_> = setting::ALL.iter().map(|s| s.name.to_owned()).collect();
     prop_oneof![4 => prop::sample::select(known), 1 => "METRIC_[A-Z]{0,8}"]

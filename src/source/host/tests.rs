@@ -227,7 +227,8 @@ fn what_a_host_does_not_have_is_refused_with_the_nearest() {
         ("", "there are host:cpu"),
         ("disk", "host:disk:/path"),
         ("disk:data", "host:disk:/path"),
-        ("cpu:1", "did you mean host:cpu?"),
+        ("cpus", "did you mean host:cpu?"),
+        ("temperature", "\"temperature\"; there are host:cpu"),
     ] {
         let error = bad.parse::<Host>().unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
