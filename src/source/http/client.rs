@@ -70,8 +70,13 @@ pub(crate) struct Page {
 /// redirects is not the one given.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpError {
-    #[error("connect to {url}")]
-    Connect { url: HttpUrl, source: BoxError },
+    #[error("connect to {url}{}", .proxy.as_ref().map(|at| format!(" through the proxy {at}")).unwrap_or_default())]
+    Connect {
+        url: HttpUrl,
+        /// The host and port of the proxy that is asked in its place.
+        proxy: Option<String>,
+        source: BoxError,
+    },
     #[error(
         "read the system's CA certificates: none was found, set SSL_CERT_FILE or AWS_CA_BUNDLE"
     )]

@@ -76,11 +76,13 @@ impl Connector {
     }
 
     pub(super) async fn connect(&self, url: &HttpUrl) -> Result<Connection, HttpError> {
+        let proxy = self.proxies.intercept(url.uri());
+        let through = proxy.as_ref().map(place);
         let failed = |source| HttpError::Connect {
             url: url.clone(),
+            proxy: through,
             source,
         };
-        let proxy = self.proxies.intercept(url.uri());
         if let Some(proxy) = &proxy
             && !matches!(proxy.uri().scheme_str(), Some("http" | "https"))
         {
@@ -173,6 +175,12 @@ impl Connector {
         }
         Ok(roots)
     }
+}
+
+/// The host and port of a proxy, without what is needed to be let in there.
+fn place(proxy: &Intercept) -> String {
+    let authority = proxy.uri().authority().map_or("", |a| a.as_str());
+    authority.rsplit('@').next().unwrap_or_default().to_owned()
 }
 
 async fn call<S>(service: &mut S, to: &Uri) -> Result<S::Response, BoxError>

@@ -275,6 +275,25 @@ async fn other_certificates_are_refused() {
 }
 
 #[tokio::test]
+async fn proxy_that_cannot_be_reached_is_named() {
+    let place = format!("127.0.0.1:{}", closed_port().await);
+    let proxy = format!("http://me:p@secret@{place}");
+    let config = HttpConfig {
+        http_proxy: proxy.clone(),
+        https_proxy: proxy,
+        ..trusting_the_test_ca()
+    };
+    for url in ["http://metrics.invalid/", "https://metrics.invalid/"] {
+        let error = read_with(config.clone(), url, &Options::default()).await;
+        let error = error.unwrap_err();
+        let begin = format!("connect to {url} through the proxy {place}: ");
+        assert!(error.starts_with(&begin), "{error}");
+        assert!(error.contains("Connection refused"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn settings_and_errors_hide_passwords() {
     let config = HttpConfig {
         http_proxy: "http://me:secret@127.0.0.1:1".to_owned(),
