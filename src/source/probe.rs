@@ -13,6 +13,7 @@ use super::http::{
 };
 use super::{Options, Sampling, Source, Tick};
 use crate::metric::{MetricError, Value};
+use crate::text::excerpt;
 
 /// The part of `SOURCE_TIMEOUT` after which `up` is 0. The rest is left to say so: the
 /// caller drops whoever takes all of it, and then there is no point at all.
@@ -44,9 +45,21 @@ enum Target {
 #[allow(missing_docs)]
 pub enum ParseProbeError {
     #[error("a target is missing, write tcp://host:port, http://host/path or https://host/path")]
-    Scheme,
+    Missing,
+    #[error(
+        "the target begins with no scheme, write tcp://host:port, http://host/path or https://host/path"
+    )]
+    NoScheme,
+    #[error(
+        "{scheme}:// is not known here, write tcp://host:port, http://host/path or https://host/path"
+    )]
+    Scheme { scheme: String },
     #[error("the target is no tcp://host:port")]
     Tcp,
+    #[error("the port is missing, write tcp://host:port")]
+    NoPort,
+    #[error("the port is no number from 1 to 65535, write tcp://host:port")]
+    Port,
     #[error(transparent)]
     Url(#[from] ParseUrlError),
 }
@@ -163,16 +176,27 @@ impl FromStr for Target {
         match text.split_once("://") {
             Some(("tcp", _)) => {
                 let uri: Uri = text.parse().map_err(|_| ParseProbeError::Tcp)?;
-                let is_place = uri.host().is_some_and(|host| !host.is_empty())
-                    && uri.port_u16().is_some_and(|port| port != 0);
+                let authority = uri.authority().ok_or(ParseProbeError::Tcp)?;
                 let is_more = uri.path().len() > 1 || uri.query().is_some() || text.contains('@');
-                if !is_place || is_more {
+                if authority.host().is_empty() || is_more {
                     return Err(ParseProbeError::Tcp);
+                }
+                let port = authority.as_str()[authority.host().len()..].trim_start_matches(':');
+                if port.is_empty() {
+                    return Err(ParseProbeError::NoPort);
+                }
+                let is_digits = port.bytes().all(|byte| byte.is_ascii_digit());
+                if !is_digits || !port.parse::<u16>().is_ok_and(|port| port > 0) {
+                    return Err(ParseProbeError::Port);
                 }
                 Ok(Self::Tcp(uri))
             }
             Some(("http" | "https", _)) => Ok(Self::Http(text.parse()?)),
-            _ => Err(ParseProbeError::Scheme),
+            Some((scheme, _)) => Err(ParseProbeError::Scheme {
+                scheme: excerpt(scheme),
+            }),
+            None if text.is_empty() => Err(ParseProbeError::Missing),
+            None => Err(ParseProbeError::NoScheme),
         }
     }
 }

@@ -118,20 +118,25 @@ async fn fault_of_this_side_is_an_error_and_not_a_0() {
 
 #[test]
 fn other_targets_are_refused() {
-    for text in [
-        "",
-        "host:80",
-        "ftp://host/",
-        "tcp://",
-        "tcp://host",
-        "tcp://host:0",
-        "tcp://:80",
-        "tcp://host:99999",
-        "tcp://host:80/path",
-        "tcp://me@host:80",
-        "http://",
+    for (text, part) in [
+        ("", "a target is missing"),
+        ("host:80", "no scheme, write tcp://host:port"),
+        ("ftp://host/", "ftp:// is not known here, write tcp://host"),
+        ("udp://host:1", "udp:// is not known here"),
+        ("tcp://", "no tcp://host:port"),
+        ("tcp://host", "the port is missing"),
+        ("tcp://host:", "the port is missing"),
+        ("tcp://[::1]", "the port is missing"),
+        ("tcp://host:0", "from 1 to 65535"),
+        ("tcp://host:99999", "from 1 to 65535"),
+        ("tcp://host:+80", "from 1 to 65535"),
+        ("tcp://:80", "no tcp://host:port"),
+        ("tcp://host:80/path", "no tcp://host:port"),
+        ("tcp://me@host:80", "no tcp://host:port"),
+        ("http://", "malformed"),
     ] {
-        assert!(text.parse::<Target>().is_err(), "{text}");
+        let error = text.parse::<Target>().unwrap_err().to_string();
+        assert!(error.contains(part), "{text}: {error}");
     }
     assert!("tcp://[::1]:80".parse::<Target>().is_ok());
 }
