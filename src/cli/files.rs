@@ -47,8 +47,12 @@ impl Files {
     /// Reads a whole file of text.
     pub(super) async fn read_text(&self, path: PathBuf) -> io::Result<String> {
         let bytes = self.read(path).await?;
-        String::from_utf8(bytes)
-            .map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
+        String::from_utf8(bytes).map_err(|error| {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let message = format!("line {line} is not UTF-8 text");
+            io::Error::new(ErrorKind::InvalidData, message)
+        })
     }
 
     /// Whether files can be made in a folder; asking leaves no trace there.

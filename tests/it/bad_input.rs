@@ -220,7 +220,7 @@ async fn crontab_that_is_not_there_or_is_no_crontab_is_refused() {
     assert!(problem.contains("larger than 16 MiB"), "{problem}");
 
     let binary = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(binary.path(), b"\xff\xfe\x00* * *").unwrap();
+    std::fs::write(binary.path(), b"# ok\n\n\xff\xfe\x00* * *").unwrap();
     let ended = dry_run()
         .with("CRONTAB", binary.path().display())
         .finish()
@@ -228,7 +228,7 @@ async fn crontab_that_is_not_there_or_is_no_crontab_is_refused() {
     let [(_, problem)] = &problems(&ended)[..] else {
         panic!("{ended:#?}");
     };
-    assert!(problem.contains("UTF-8"), "{problem}");
+    assert!(problem.contains("line 3 is not UTF-8"), "{problem}");
 }
 
 #[tokio::test]
