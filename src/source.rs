@@ -4,7 +4,6 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,19 +21,17 @@ mod host;
 mod http;
 mod json;
 mod one_at_a_time;
+mod options;
 mod probe;
 pub mod prometheus;
 mod random;
 mod timestamp;
 
 pub use http::HttpConfig;
+pub use options::{Options, Uses};
 
 /// Most bytes that are read of a file, a response or a program's output.
 pub const READ_MAX: usize = 1024 * 1024;
-
-/// Most series that one entry may select unless it says otherwise. Each is a metric that
-/// AWS bills, about 0.30 USD a month, so a careless selector costs no fortune.
-const MAX_SERIES: usize = 500;
 
 /// The forms of a value, each with the example that error messages show.
 const FORMS: &[(&str, &str)] = &[
@@ -166,35 +163,6 @@ impl From<Value> for Reading {
             value,
             dimensions: Vec::new(),
             suffix: "",
-        }
-    }
-}
-
-/// Settings of an entry that only some kinds of source take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// A file of request headers, one `Name: value` a line.
-    pub headers_file: Option<PathBuf>,
-    /// The labels of series that become dimensions; none given means all. Series that
-    /// differ in other labels only become several values of one metric, which CloudWatch
-    /// aggregates: its Sum is their sum, its Maximum the largest.
-    pub keep_labels: Vec<String>,
-    /// Labels that become no dimensions, even if kept.
-    pub drop_labels: Vec<String>,
-    /// Most series that one entry may select.
-    pub max_series: usize,
-    /// Where the ECS agent answers (`ECS_CONTAINER_METADATA_URI_V4`).
-    pub ecs_metadata_uri: Option<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            headers_file: None,
-            keep_labels: Vec::new(),
-            drop_labels: Vec::new(),
-            max_series: MAX_SERIES,
-            ecs_metadata_uri: None,
         }
     }
 }

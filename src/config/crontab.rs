@@ -88,6 +88,11 @@ enum LineError {
     Key { given: String },
     #[error("expected key=value, found {given:?}; quote a value that has spaces, key=\"a b\"")]
     NotAPair { given: String },
+    #[error("{key} has no effect here, it is for {kinds}; leave it out")]
+    Idle {
+        key: &'static str,
+        kinds: &'static str,
+    },
     #[error("{key} is given twice, give it once")]
     Twice { key: &'static str },
     #[error("{key} is missing, a line needs a schedule, name=... and value=...")]
@@ -249,9 +254,18 @@ impl Reader {
             return;
         };
         let name = self.parse::<MetricName>(name);
-        let options = self.options(&keys);
+        let dimensions = self.parse_or(keys.dimensions.as_ref(), self.defaults.dimensions.clone());
+        let mut options = self.options(&keys);
+        if let Some(dimensions) = &dimensions {
+            options.note(dimensions, &value.text);
+        }
         let source = match source::parse(&value.text, &options) {
-            Ok(source) => Some(source),
+            Ok(source) => {
+                for (word, error) in keys.idle(&value.text) {
+                    self.fault(word, error);
+                }
+                Some(source)
+            }
             Err(error) => {
                 self.fault(value, error);
                 None
@@ -259,7 +273,6 @@ impl Reader {
         };
         let unit = self.parse_or(keys.unit.as_ref(), self.defaults.unit);
         let namespace = self.parse_or(keys.namespace.as_ref(), self.defaults.namespace.clone());
-        let dimensions = self.parse_or(keys.dimensions.as_ref(), self.defaults.dimensions.clone());
         let resolution = self.parse_or(keys.resolution.as_ref(), self.defaults.resolution);
         let entry = || {
             Some(Entry {

@@ -196,9 +196,11 @@ impl<'a> Reader<'a> {
         let source_text = self.text(setting::METRIC_VALUE);
         let fallback = Defaults::default();
         let defaults = defaults.unwrap_or(&fallback);
+        let mut options = defaults.options.clone();
+        options.note(&defaults.dimensions, &source_text);
         let source = self.keep(
             setting::METRIC_VALUE.name,
-            source::parse(&source_text, &defaults.options),
+            source::parse(&source_text, &options),
         );
         let schedule = self.parse(setting::SCHEDULE, |text| {
             Schedule::parse(text, defaults.zone)
@@ -208,7 +210,7 @@ impl<'a> Reader<'a> {
             schedule: schedule?,
             source: source?,
             source_text,
-            options: defaults.options.clone(),
+            options,
             line: None,
         }])
     }

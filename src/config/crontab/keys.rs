@@ -2,6 +2,7 @@
 
 use super::LineError;
 use super::words::Word;
+use crate::source::Uses;
 use crate::text::excerpt;
 
 macro_rules! keys {
@@ -56,5 +57,24 @@ impl Keys {
             return Err(LineError::Twice { key });
         }
         Ok(())
+    }
+
+    /// The keys that the line's source has no use for.
+    pub(super) fn idle(&self, source: &str) -> Vec<(&Word, LineError)> {
+        const HTTP: &str =
+            "http, https and prometheus sources, and up and latency of http or https";
+        const SERIES: &str = "prometheus sources";
+        let Uses { headers, series } = Uses::of(source);
+        let keys = [
+            ("headers_file", &self.headers_file, headers, HTTP),
+            ("keep", &self.keep, series, SERIES),
+            ("drop", &self.drop, series, SERIES),
+            ("max_series", &self.max_series, series, SERIES),
+        ];
+        let idle = keys.into_iter().filter(|(_, _, is_used, _)| !is_used);
+        idle.filter_map(|(key, word, _, kinds)| {
+            Some((word.as_ref()?, LineError::Idle { key, kinds }))
+        })
+        .collect()
     }
 }

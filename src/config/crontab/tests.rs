@@ -105,6 +105,27 @@ fn every_bad_line_is_told_with_line_and_column() {
         ("MAILTO=me", "1:1", "here; a crontab may set CRON_TZ"),
         ("FOO=1", "1:1", "here; a crontab may set CRON_TZ"),
         ("METRIC_NAMSPACE=A", "1:1", "did you mean METRIC_NAMESPACE?"),
+        (
+            "* * * * * name=A value=host:load1 keep=a",
+            "1:40",
+            "keep has no effect here, it is for prometheus sources;",
+        ),
+        ("* * * * * name=A value=1 drop=", "1:31", "drop has no"),
+        (
+            "* * * * * name=A value=http://h/ max_series=9",
+            "1:45",
+            "max_series has no",
+        ),
+        (
+            "* * * * * name=A value=up:tcp://h:80 headers_file=/x",
+            "1:51",
+            "headers_file has no",
+        ),
+        (
+            "* * * * * name=A value=prometheus:http://h/#a{b=\"c\"}",
+            "1:24",
+            "put the whole value in single quotes",
+        ),
         ("30 2 30 2 * name=A value=1", "1:1", "never fires"),
         ("# nothing", "1:1", "has no metric line"),
     ] {
@@ -118,6 +139,28 @@ fn every_bad_line_is_told_with_line_and_column() {
         );
         assert!(problem.contains(part), "{text:?}: {problem}");
     }
+}
+
+#[test]
+fn sources_that_use_a_setting_take_it() {
+    let text = "* * * * * name=A value=prometheus:http://h/#a keep=a drop=b max_series=1 headers_file=/x\n\
+        * * * * * name=A value=https://h/ headers_file=/x\n\
+        * * * * * name=A value=latency:http://h/ headers_file=/x\n";
+    assert_eq!(entries(text).len(), 3);
+}
+
+#[test]
+fn series_are_told_which_dimensions_are_taken() {
+    let text = "METRIC_DIMENSIONS=X=1,Y=2\n\
+        * * * * * name=A value=prometheus:http://h/#a\n\
+        * * * * * name=A value=prometheus:http://h/#a dimensions=Z=1\n\
+        * * * * * name=A value=prometheus:http://h/#a dimensions=\n";
+    let entries = entries(text);
+    let taken = entries
+        .iter()
+        .map(|entry| entry.options.own_dimensions.join(","));
+    assert_eq!(taken.collect::<Vec<_>>(), ["X,Y", "Z", ""]);
+    assert!(entries[2].metric.dimensions.is_empty());
 }
 
 #[test]

@@ -28,6 +28,17 @@ fn two_settings_that_do_not_go_together_are_told_beside_a_third() {
 }
 
 #[test]
+fn series_are_told_which_dimensions_are_taken() {
+    let variables = [
+        ("AWS_REGION", "us-east-1"),
+        ("METRIC_VALUE", "prometheus:http://h/#a"),
+        ("METRIC_DIMENSIONS", "X=1"),
+    ];
+    let (config, _) = read(variables.map(|(name, value)| (name.into(), value.into())));
+    assert_eq!(config.unwrap().entries[0].options.own_dimensions, ["X"]);
+}
+
+#[test]
 fn unknown_variable_that_resembles_none_is_told_where_all_are_listed() {
     let variables = [("METRIC_NAM", "x"), ("METRIC_FOO", "x")];
     let (_, findings) = read(variables.map(|(name, value)| (name.into(), value.into())));

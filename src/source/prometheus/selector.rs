@@ -39,6 +39,10 @@ pub enum ParseSelectorError {
         expected: &'static str,
         rest: String,
     },
+    #[error(
+        "expected a value in quotes at {rest:?}; shells and crontabs take quotes away, so put the whole value in single quotes: '…#name{{label=\"value\"}}'"
+    )]
+    Unquoted { rest: String },
     #[error("a selector needs the name of one metric, write name{{label=\"value\"}}")]
     NoName,
     #[error(
@@ -172,7 +176,9 @@ fn read_matcher(label: String, scan: &mut Scan<'_>) -> Result<Matcher, ParseSele
     let found = OPERATORS.iter().find(|(operator, ..)| scan.take(operator));
     let (_, is_negated, is_regex) = *found.ok_or_else(|| malformed("=, !=, =~ or !~", *scan))?;
     scan.skip_blanks();
-    let value = quoted(scan)?.ok_or_else(|| malformed("a value in quotes", *scan))?;
+    let value = quoted(scan)?.ok_or_else(|| ParseSelectorError::Unquoted {
+        rest: excerpt(scan.0),
+    })?;
     let test = if is_regex {
         Test::Regex {
             regex: anchored(&value)?,

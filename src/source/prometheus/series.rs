@@ -29,6 +29,7 @@ pub(super) struct Counts(HashMap<String, f64>);
 pub(super) struct LabelFilter {
     keep: Vec<String>,
     drop: Vec<String>,
+    taken: Vec<String>,
 }
 
 /// Why a series gave no value.
@@ -40,6 +41,10 @@ pub(super) enum SeriesError {
         "series {series} has {count} labels, a metric takes {DIMENSIONS_MAX} dimensions, drop some or keep a few"
     )]
     TooManyLabels { series: String, count: usize },
+    #[error(
+        "series {series} has the label {label}, and its metric a dimension of that name; in a crontab, drop={label} leaves the label out"
+    )]
+    Taken { series: String, label: String },
     #[error("{count} more series have values or labels that CloudWatch does not take")]
     Further { count: usize },
 }
@@ -81,15 +86,21 @@ impl<'a> Found<'a> {
                         count: dimensions.len(),
                     });
                 }
-                Ok((Some(value), dimensions)) => readings.push(Reading {
-                    value,
-                    dimensions,
-                    suffix: if is_one_of_two(name, &sample) {
-                        sample.suffix
-                    } else {
-                        ""
-                    },
-                }),
+                Ok((Some(value), dimensions)) => match labels.taken(&dimensions) {
+                    Some(label) => problems.push(SeriesError::Taken {
+                        series: excerpt(&key),
+                        label: excerpt(label),
+                    }),
+                    None => readings.push(Reading {
+                        value,
+                        dimensions,
+                        suffix: if is_one_of_two(name, &sample) {
+                            sample.suffix
+                        } else {
+                            ""
+                        },
+                    }),
+                },
                 Ok((None, _)) => {}
                 Err(source) => problems.push(SeriesError::NotAccepted {
                     series: excerpt(&key),
@@ -124,7 +135,14 @@ impl LabelFilter {
         Self {
             keep: options.keep_labels.clone(),
             drop: options.drop_labels.clone(),
+            taken: options.own_dimensions.clone(),
         }
+    }
+
+    /// The first label that the entry has as a dimension already.
+    fn taken<'a>(&self, dimensions: &'a [Dimension]) -> Option<&'a str> {
+        let mut names = dimensions.iter().map(Dimension::name);
+        names.find(|name| self.taken.iter().any(|taken| taken == name))
     }
 
     /// An empty value is no label (OpenMetrics 1.0, "Label"), and no dimension either.

@@ -165,6 +165,35 @@ async fn labels_are_kept_and_dropped() {
 }
 
 #[tokio::test]
+async fn label_that_is_a_dimension_already_is_told_with_its_series() {
+    let server = pages(&["t{a=\"1\",b=\"2\"} 1\nt{b=\"3\"} 2\n"]).await;
+    let own = Options {
+        own_dimensions: vec!["a".into()],
+        ..Options::default()
+    };
+    let readings = source(&server, "t", &own);
+    let readings = readings.sample(&Tick::for_test()).await.unwrap();
+    assert_eq!(shown(&readings.readings), ["{b=3} 2"]);
+    let problems: Vec<_> = readings.problems.iter().map(told).collect();
+    let [problem] = &problems[..] else {
+        panic!("{problems:?}")
+    };
+    assert!(
+        problem.contains("t{a=\"1\",b=\"2\"} has the label a"),
+        "{problem}"
+    );
+    assert!(problem.contains("drop=a "), "{problem}");
+    let drop = Options {
+        drop_labels: vec!["a".into()],
+        ..own
+    };
+    assert_eq!(
+        tick(&source(&server, "t", &drop)).await,
+        ["{b=2} 1", "{b=3} 2"]
+    );
+}
+
+#[tokio::test]
 async fn bad_series_costs_only_its_own_point() {
     let server = pages(&[concat!(
         "t{a=\"nan\"} NaN\nt{a=\"good\"} 1\nt{a=\"inf\"} -Inf\nt{a=\"huge\"} 1e300\n",
