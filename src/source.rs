@@ -175,6 +175,8 @@ pub enum ParseSourceError {
     Empty,
     #[error("{given:?} is neither a number nor a source{} sources are {}", did_you_mean(nearest_kind(.given)), examples())]
     Unknown { given: String },
+    #[error("{given:?} begins with a plus sign, write the number without it")]
+    Plus { given: String },
     #[error(transparent)]
     Value(#[from] MetricError),
     #[error(transparent)]
@@ -202,6 +204,10 @@ pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSour
         return Err(ParseSourceError::Empty);
     }
     if let Ok(number) = text.parse::<f64>() {
+        if text.starts_with('+') {
+            let given = excerpt(text);
+            return Err(ParseSourceError::Plus { given });
+        }
         return Ok(Arc::new(constant::Constant::new(number)?));
     }
     let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
@@ -304,6 +310,17 @@ mod tests {
         for (_, example) in FORMS {
             parse(example, &options).unwrap();
         }
+    }
+
+    #[test]
+    fn number_has_no_plus_sign_and_its_exponent_may_have_one() {
+        let options = Options::default();
+        for good in ["42", "-0.5", "1e3", "1e+3"] {
+            parse(good, &options).unwrap();
+        }
+        let error = parse("+5", &options).unwrap_err().to_string();
+        assert!(error.contains("without"), "{error}");
+        assert!(parse("up:http://host:+80/", &options).is_err());
     }
 
     #[test]

@@ -41,7 +41,8 @@ impl FromStr for Random {
             given: excerpt(text),
         })?;
         let end = |text: &str| -> Result<Value, ParseRandomError> {
-            let number: f64 = text.parse().map_err(|_| ParseRandomError::Shape {
+            let number = text.parse().ok().filter(|_| !text.starts_with('+'));
+            let number: f64 = number.ok_or_else(|| ParseRandomError::Shape {
                 given: excerpt(text),
             })?;
             Ok(Value::try_from(number)?)
@@ -141,6 +142,8 @@ mod tests {
             "5-",
             "-5",
             "a-b",
+            "+1-5",
+            "1-+5",
             "9-1",
             "0-nan",
             "0-inf",
