@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use cloudwatch_local::{CloudWatchLocal, Credentials};
+use tokio::net::lookup_host;
 use tokio::signal::unix::{SignalKind, signal};
 
 const LISTEN_VARIABLE: &str = "CLOUDWATCH_LOCAL_LISTEN";
@@ -18,10 +19,13 @@ const POINTS_KEPT: usize = 20_160;
 /// Enough to see what happened lately.
 const REQUESTS_KEPT: usize = 100;
 
+const VERSION: &str = concat!("cloudwatch-local ", env!("CARGO_PKG_VERSION"), "\n");
+
 const HELP: &str = "\
 A small, strict CloudWatch endpoint on this machine.
 
 cloudwatch-local [--listen HOST:PORT] [--credentials KEY:SECRET[:TOKEN[:END]]]... [--report FILE]
+cloudwatch-local --version
 
   --listen       where to listen (else CLOUDWATCH_LOCAL_LISTEN, else 127.0.0.1:4580)
   --credentials  an access key that is known, with its secret (else test:test), the session
@@ -69,14 +73,13 @@ async fn run() -> Result<(), Box<dyn Error>> {
                 builder = builder.credentials(credentials(&value()?)?);
             }
             "--report" => report = Some(PathBuf::from(value()?)),
+            "--version" | "-V" => return Ok(io::stdout().write_all(VERSION.as_bytes())?),
             "--help" | "-h" => return Ok(io::stdout().write_all(HELP.as_bytes())?),
             other => return Err(format!("{other:?} is no argument, see --help").into()),
         }
     }
     let listen = listen.as_deref().unwrap_or(LISTEN_DEFAULT);
-    let addr: SocketAddr = listen
-        .parse()
-        .map_err(|_| format!("{listen:?} is no address, write for example {LISTEN_DEFAULT}"))?;
+    let addr = resolve(listen).await?;
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -93,6 +96,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     Ok(())
+}
+
+/// Of the addresses of a name one of IPv4, which is everywhere, as `localhost` may have both.
+async fn resolve(listen: &str) -> Result<SocketAddr, String> {
+    let wrong = |why| format!("{listen:?} is no address{why}, write for example {LISTEN_DEFAULT}");
+    let found = lookup_host(listen).await;
+    let found = found.map_err(|error| wrong(format!(" ({error})")))?;
+    let first = found.min_by_key(SocketAddr::is_ipv6);
+    first.ok_or_else(|| wrong(String::new()))
 }
 
 fn credentials(text: &str) -> Result<Credentials, String> {

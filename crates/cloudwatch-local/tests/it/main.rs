@@ -3,6 +3,7 @@
 // All of this is test code, helpers included.
 #![allow(clippy::unwrap_used)]
 
+mod arguments;
 mod faults;
 mod pages;
 mod requests;
