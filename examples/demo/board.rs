@@ -65,7 +65,7 @@ impl Board {
                 row(&name(series), &points, &latest, &series.unit, &spark)
             );
         }
-        println!("{}\n", self.paint(FAINT, &verdict(series)));
+        println!("{}\n", self.paint(FAINT, &verdict(series, now.timestamp())));
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -75,6 +75,13 @@ impl Board {
             text.to_owned()
         }
     }
+}
+
+/// The moment behind the last point.
+pub(crate) fn last(series: &[Series]) -> Option<DateTime<Utc>> {
+    let points = series.iter().flat_map(|series| &series.points);
+    let last = points.map(|(at, _)| *at).max()?;
+    DateTime::from_timestamp(last + 1, 0)
 }
 
 /// How many points lie between the first and the last of each metric and are not there.
@@ -104,12 +111,32 @@ fn number(value: f64) -> String {
     }
 }
 
-fn verdict(series: &[Series]) -> String {
+/// What the chart shows, in words.
+fn verdict(series: &[Series], now: i64) -> String {
     let points: usize = series.iter().map(|series| series.points.len()).sum();
-    match missing(series) {
-        0 => format!("  {points} points, no gap between the first and the last"),
-        missing => format!("  {points} points, {missing} missing between the first and the last"),
+    let gaps = match missing(series) {
+        0 => "no gap".to_owned(),
+        missing => format!("{missing} missing"),
+    };
+    let to_come = match series.iter().map(|series| due(series, now)).sum::<i64>() {
+        0 => String::new(),
+        due => format!("; {due} {ABSENT} behind the last are yet to come"),
+    };
+    format!("  {points} points, {gaps} between the first and the last{to_come}")
+}
+
+/// How many points are due behind the last that is there.
+fn due(series: &Series, now: i64) -> i64 {
+    let period = period(series);
+    match slots(series, period).last_key_value() {
+        Some((last, _)) => (end(now, period) - last).max(0),
+        None => 0,
     }
+}
+
+/// The last period whose point must be there: what belongs to this second may be on its way.
+fn end(now: i64, period: i64) -> i64 {
+    (now - 1).div_euclid(period)
 }
 
 /// The latest points up to a moment, with marks where one should be and is not.
@@ -119,8 +146,7 @@ fn sparkline(series: &Series, now: i64) -> String {
     let Some((first, _)) = slots.first_key_value() else {
         return String::new();
     };
-    // What belongs to this second may be on its way.
-    let end = (now - 1).div_euclid(period);
+    let end = end(now, period);
     let window = end - SPARK_WIDTH + 1..=end;
     let seen = || slots.range(window.clone()).map(|(_, value)| *value);
     let low = seen().fold(f64::INFINITY, f64::min);
@@ -165,4 +191,52 @@ fn period(series: &Series) -> i64 {
     let mut steps: Vec<_> = steps.map(|pair| pair[1] - pair[0]).collect();
     steps.sort_unstable();
     steps.get(steps.len() / 2).copied().unwrap_or(PERIOD_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_second(moments: impl IntoIterator<Item = i64>) -> Series {
+        Series {
+            namespace: "Shop".into(),
+            name: "Heartbeat".to_owned(),
+            dimensions: Vec::new(),
+            unit: "Count".to_owned(),
+            points: moments.into_iter().map(|at| (at, 1.0)).collect(),
+        }
+    }
+
+    #[test]
+    fn words_say_what_the_chart_shows() {
+        for (moments, now, words, marks) in [
+            ((0..10).collect::<Vec<_>>(), 10, "10 points, no gap", 0),
+            (
+                (0..10).collect(),
+                14,
+                "no gap between the first and the last; 4 ·",
+                4,
+            ),
+            (
+                (0..10).filter(|at| *at != 5).collect(),
+                10,
+                "9 points, 1 missing",
+                1,
+            ),
+        ] {
+            let series = every_second(moments);
+            let verdict = verdict(std::slice::from_ref(&series), now);
+            assert!(verdict.contains(words), "{verdict}");
+            let chart = sparkline(&series, now);
+            assert_eq!(chart.matches(ABSENT).count(), marks, "{chart}");
+            assert_eq!(verdict.contains("yet to come"), now > 10, "{verdict}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_due_at_the_end() {
+        let series = [every_second(0..10)];
+        let end = last(&series).unwrap();
+        assert_eq!(due(&series[0], end.timestamp()), 0);
+    }
 }

@@ -51,7 +51,7 @@ const SCRIPT: [(u64, Act); 4] = [
     (30, Act::End),
 ];
 
-const USAGE: &str = "usage: demo [--seconds N]";
+const USAGE: &str = "usage: cargo run --example demo [-- --seconds N]";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
@@ -68,6 +68,10 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let seconds = match arguments[..] {
         [publisher::ARGUMENT] => return publisher::main(),
+        ["--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
         [] => None,
         ["--seconds", number] => match number.parse() {
             Ok(seconds) => Some(seconds),
@@ -143,7 +147,9 @@ async fn demonstrate(seconds: Option<u64>) -> Result<(), Box<dyn Error>> {
     }
     let status = publisher.ended().await?;
     let series = endpoint.series();
-    board.show(&series, SystemClock.now());
+    // Nothing was due behind the last point: the publisher had ended.
+    let end = board::last(&series).unwrap_or_else(|| SystemClock.now());
+    board.show(&series, end);
     if !status.success() {
         return Err(format!("the publisher ended with {status}").into());
     }

@@ -39,6 +39,8 @@ impl Publisher {
             .env("AWS_ENDPOINT_URL_CLOUDWATCH", endpoint)
             .env("CRONTAB", crontab)
             .env("LOG_FORMAT", "text")
+            // A publisher beside this one has the socket that `auto` stands for.
+            .env("HEALTH_ADDR", "off")
             // The outage is short, so the waiting is too.
             .env("RETRY_MAX", "2")
             .env("RETRY_BASE", "800ms")

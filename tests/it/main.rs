@@ -8,6 +8,10 @@ mod bad_input;
 mod check;
 mod connections;
 mod delivery;
+// Cargo runs the tests of an example only when it is told to.
+#[allow(dead_code, clippy::print_stdout)]
+#[path = "../../examples/demo/board.rs"]
+mod demo_board;
 mod deploy;
 #[cfg(target_os = "linux")]
 mod example;
