@@ -18,6 +18,7 @@ mod files;
 mod health_addr;
 mod log;
 mod problem;
+mod proxy;
 pub mod setting;
 mod value;
 

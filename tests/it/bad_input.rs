@@ -266,6 +266,18 @@ async fn misspelt_variable_draws_a_warning_with_the_nearest_name() {
 }
 
 #[tokio::test]
+async fn proxy_that_cannot_be_used_draws_a_warning_at_the_start_and_in_check() {
+    let setup = Setup::new("http://127.0.0.1:1").with("HTTP_PROXY", "ftp://x:1");
+    let checked = setup.clone().arg("check").finish().await;
+    assert_eq!(checked.code(), Some(0), "{checked:#?}");
+    let warning = "warning: HTTP_PROXY: names no proxy";
+    assert!(checked.stderr.starts_with(warning), "{checked:#?}");
+    let ended = setup.arg("once").arg("--dry-run").finish().await;
+    let warning = ended.line("configuration looks wrong");
+    assert_eq!(text(&warning, "setting"), "HTTP_PROXY");
+}
+
+#[tokio::test]
 async fn empty_means_unset_and_white_space_around_a_value_is_nothing() {
     let setup = SETTINGS
         .iter()
