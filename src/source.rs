@@ -251,6 +251,12 @@ pub(crate) fn number(text: &str) -> Result<Value, NumberError> {
     })
 }
 
+/// The word that each form begins with.
+#[cfg(test)]
+pub(crate) fn kinds() -> impl Iterator<Item = &'static str> {
+    FORMS.iter().map(|(kind, _)| *kind)
+}
+
 fn examples() -> String {
     let examples: Vec<_> = FORMS.iter().map(|(_, example)| *example).collect();
     examples.join(", ")

@@ -86,7 +86,9 @@ pub fn command() -> clap::Command {
         )
         .subcommand(
             clap::Command::new("healthcheck")
-                .about("Ask the running publisher whether it is healthy; exit 0 or 1"),
+                .about(
+                "Ask the running publisher whether it is healthy; exit 0 or 1, or 78 for a wrong HEALTH_ADDR",
+            ),
         )
 }
 
@@ -100,7 +102,7 @@ fn environment_help() -> String {
         describe(&mut help, setting);
     }
     help.push_str(
-        "\nExit codes: 0 clean stop, 1 failure, 2 wrong arguments, 78 bad configuration.\n\
+        "\nExit codes: 0 clean stop, 1 failure, 2 wrong arguments, 78 bad configuration or no credentials.\n\
          SIGTERM and SIGINT stop, SIGHUP reads the crontab and the credentials again.",
     );
     help
@@ -164,6 +166,14 @@ mod tests {
         for setting in setting::ALL {
             assert!(help.contains(setting.name), "{}", setting.name);
             assert!(help.contains(setting.default), "{}", setting.default);
+        }
+    }
+
+    #[test]
+    fn help_names_every_kind_of_source() {
+        let help = setting::METRIC_VALUE.help;
+        for kind in crate::source::kinds() {
+            assert!(help.contains(kind), "{kind}");
         }
     }
 }

@@ -31,10 +31,10 @@ macro_rules! settings {
 
 settings! {
     AWS_REGION = "", "the region, for example us-east-1; AWS_DEFAULT_REGION or the profile's region also serve";
-    METRIC_NAMESPACE = "CustomMetrics", "the namespace, 1-255 ASCII characters, not beginning with AWS/";
+    METRIC_NAMESPACE = "CustomMetrics", "the namespace, 1-255 printable ASCII characters, not beginning with ':' or AWS/";
     METRIC_NAME = "TestMetric", "the metric's name";
     METRIC_UNIT = "Count", "one of CloudWatch's units, for example Count, Bytes, Percent, Milliseconds";
-    METRIC_VALUE = "random:1-100", "the value: a number or a source such as random:1-100, timestamp, file:/path";
+    METRIC_VALUE = "random:1-100", "a number, random:LOW-HIGH, timestamp, or a source: file:, http://, https://, prometheus:, up:, latency:, exec:, ecs:, host:";
     METRIC_DIMENSIONS = "", "up to 30 dimensions, Name=Value,Name=Value";
     /// One minute, because high resolution costs more for alarms.
     METRIC_RESOLUTION = "60", "60 (one minute) or 1 (one second, high resolution)";
@@ -59,7 +59,7 @@ settings! {
     SPOOL_DIR = "", "a writable folder where undelivered points survive a restart";
     HEALTH_ADDR = "auto", "where the health is told: auto (a private local socket), HOST:PORT (HTTP) or off";
     HEALTH_FAILURES = "3", "consecutive failed ticks that make it unhealthy";
-    LOG_LEVEL = "info", "error, warn, info, debug, trace, or a filter such as info,aws_config=debug";
+    LOG_LEVEL = "info", "error, warn, info, debug, trace, off, or a filter such as info,aws_config=debug";
     LOG_FORMAT = "json", "json or text";
 }
 
