@@ -265,11 +265,17 @@ impl<'a> Reader<'a> {
 
     /// A misspelt variable would otherwise be ignored in silence.
     fn unknown_variables(&mut self) {
+        const PREFIX: &str = "METRIC_";
         let known = || setting::ALL.iter().map(|setting| setting.name);
+        // What all of them have in common makes none of them likelier.
+        let known_rests = || known().filter_map(|name| name.strip_prefix(PREFIX));
         for name in self.environment.names() {
-            if name.starts_with("METRIC_") && !known().any(|known| known == name) {
-                let message = match nearest(name, known()) {
-                    Some(nearest) => format!("is not known, did you mean {nearest}?"),
+            let Some(rest) = name.strip_prefix(PREFIX) else {
+                continue;
+            };
+            if !known_rests().any(|known| known == rest) {
+                let message = match nearest(rest, known_rests()) {
+                    Some(nearest) => format!("is not known, did you mean {PREFIX}{nearest}?"),
                     None => "is not known, --help lists the variables".to_owned(),
                 };
                 self.findings.warning(&excerpt(name), message);

@@ -40,11 +40,11 @@ fn series_are_told_which_dimensions_are_taken() {
 
 #[test]
 fn unknown_variable_that_resembles_none_is_told_where_all_are_listed() {
-    let variables = [("METRIC_NAM", "x"), ("METRIC_FOO", "x")];
+    let variables = [("METRIC_NAM", "x"), ("METRIC_BAR", "x")];
     let (_, findings) = read(variables.map(|(name, value)| (name.into(), value.into())));
     let told: Vec<_> = findings.warnings.iter().map(ToString::to_string).collect();
     let expected = [
-        "METRIC_FOO: is not known, --help lists the variables",
+        "METRIC_BAR: is not known, --help lists the variables",
         "METRIC_NAM: is not known, did you mean METRIC_NAME?",
     ];
     assert_eq!(told, expected);
