@@ -49,6 +49,8 @@ struct Queue {
     points: VecDeque<Held>,
     /// The first id of the newest tick; everything before it is backlog.
     tick_start: Id,
+    /// The moment of that tick; none before the first.
+    tick_at: Option<DateTime<Utc>>,
     losses: Losses,
 }
 
@@ -64,10 +66,10 @@ pub struct Losses {
 }
 
 impl Queue {
-    /// The last point of the newest tick, if it still waits.
-    fn newest(&self) -> Option<&Held> {
+    /// Whether a point of the newest tick still waits.
+    fn has_tick(&self) -> bool {
         let last = self.points.back();
-        last.filter(|last| last.id >= self.tick_start)
+        last.is_some_and(|last| last.id >= self.tick_start)
     }
 }
 
@@ -124,11 +126,9 @@ impl Outbox {
             let id = self.next_id;
             self.next_id += 1;
             let queue = self.queue(&point.metric.namespace);
-            if queue
-                .newest()
-                .is_none_or(|newest| newest.point.at < point.at)
-            {
+            if !queue.has_tick() || queue.tick_at < Some(point.at) {
                 queue.tick_start = id;
+                queue.tick_at = Some(point.at);
             }
             queue.points.push_back(Held { id, point });
             self.held += 1;
@@ -153,8 +153,7 @@ impl Outbox {
     /// Whether the newest tick of a namespace waits to be sent.
     #[must_use]
     pub fn has_tick(&self, namespace: &Namespace) -> bool {
-        let queue = self.queues.get(namespace);
-        queue.is_some_and(|queue| queue.newest().is_some())
+        self.queues.get(namespace).is_some_and(Queue::has_tick)
     }
 
     /// Makes a tick backlog, after its retries are spent. One that came in meanwhile

@@ -93,6 +93,17 @@ fn late_points_join_the_newest_tick_while_it_waits() {
 }
 
 #[test]
+fn late_point_of_an_older_tick_does_not_tear_the_newest() {
+    let metric = metric("A", "");
+    let mut outbox = Outbox::new(100);
+    for minute in [2, 1, 2] {
+        outbox.push(tick(&metric, minute, 1));
+    }
+    let newest = outbox.next_batch(&metric.namespace).unwrap();
+    assert_eq!(minutes(&newest), [2.0, 1.0, 2.0]);
+}
+
+#[test]
 fn late_points_of_a_tick_that_is_gone_go_first() {
     let metric = metric("A", "");
     let mut outbox = Outbox::new(100);

@@ -201,6 +201,8 @@ impl Delivery {
     ) -> Outcome {
         let delay = self.retry.delay(self.retries, after, rng);
         self.retries += 1;
+        // A search counts only what it asks for itself.
+        self.search_end = self.search_end.map(|end| end + 1);
         self.wait = Some(delay);
         self.parts.push(part);
         Outcome::Retrying { failure, delay }
@@ -217,6 +219,8 @@ impl Delivery {
     /// refused, or after the requests that it takes to find one point.
     fn search(&mut self, part: Part, failure: Failure) -> Outcome {
         let Part { batch, role } = part;
+        // A probe that is throttled is sent again, as any request is.
+        self.retries = 0;
         let begins = self.search_end.is_none();
         let halvings = batch.len().next_power_of_two().ilog2();
         let end = *self.search_end.get_or_insert(self.attempts + 2 * halvings);

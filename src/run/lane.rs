@@ -30,6 +30,8 @@ pub(super) struct Lane<S, C> {
     wake: Arc<Notify>,
     phase: watch::Receiver<Phase>,
     outage: Option<Outage>,
+    /// Whether the last round ended with a failure.
+    has_failed: bool,
     /// The last tick that was told to have failed; it may come in parts.
     failed_tick: Option<DateTime<Utc>>,
 }
@@ -74,6 +76,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             wake,
             phase,
             outage: None,
+            has_failed: false,
             failed_tick: None,
         }
     }
@@ -84,7 +87,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             self.wait_for_points().await;
             self.wait_for_jitter().await;
             if self.phase() == Phase::Running {
-                self.round(self.shared.retry).await;
+                self.has_failed = !self.round(self.shared.retry).await;
             }
         }
         while self.phase() == Phase::Finishing && self.holds_any() {
@@ -111,8 +114,15 @@ impl<S: Sink, C: Clock> Lane<S, C> {
 
     async fn wait_for_points(&mut self) {
         let held = self.holds_any();
+        let woken = async {
+            self.wake.notified().await;
+            // After a failure a wake-up may be left over from what has failed with it.
+            while self.has_failed && !self.shared.store().has_tick(&self.namespace) {
+                self.wake.notified().await;
+            }
+        };
         tokio::select! {
-            () = self.wake.notified() => {}
+            () = woken => {}
             () = sleep(HELD_RETRY), if held => {}
             _ = self.phase.changed() => {}
         }

@@ -96,6 +96,20 @@ async fn slow_source_holds_up_no_other_point_of_its_tick() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn outage_costs_a_tick_in_two_parts_no_more_requests() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, seconds(3600), no_answer());
+    let config = slow_and_quick(&[("RETRY_BASE", "10s"), ("RETRY_CAP", "10s")]);
+    run_for(config, &clock, &sink, seconds(30 * 60)).await;
+    // Of 30 ticks, in some of which the retries may be spent when the second part comes.
+    let failed = log.lines("publish failed").len();
+    assert!((30..40).contains(&failed), "{failed}");
+    let requests = sink.puts().len();
+    assert!((4 * 30..4 * 40).contains(&requests), "{requests}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn stop_sends_the_values_that_are_there_and_waits_for_no_slow_source() {
     let clock = FakeClock::new();
     let sink = accepts(&clock);

@@ -38,6 +38,23 @@ fn point_that_is_refused_for_what_nobody_knows_is_held_and_the_others_arrive() {
 }
 
 #[test]
+fn search_that_is_throttled_goes_on() {
+    for throttled in TRIES..TRIES + 15 {
+        let stuck = BTreeSet::from([700]);
+        let mut puzzled = puzzled(&stuck);
+        let mut requests = 0;
+        let fate = deliver(1000, &mut |sent: &[usize]| {
+            requests += 1;
+            match requests == throttled + 1 {
+                true => Err(refusal(400, "Throttling", String::new())),
+                false => puzzled(sent),
+            }
+        });
+        assert_eq!((fate.accepted.len(), fate.held), (999, 1), "{throttled}");
+    }
+}
+
+#[test]
 fn what_is_refused_whatever_it_holds_is_held_after_two_more_requests() {
     for points in [2, 3, 1000] {
         let fate = deliver(points, &mut puzzled(&(0..points).collect()));
