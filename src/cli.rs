@@ -33,10 +33,9 @@ const USAGE: u8 = 2;
 /// The configuration is wrong; `EX_CONFIG` of sysexits.h.
 const BAD_CONFIGURATION: u8 = 78;
 
-/// Threads for what blocks: files of sources, programs that run, names being resolved. One
-/// that is not needed any more ends; some may hang in a dead file system, and names must
-/// still be resolved.
-const BLOCKING_THREADS_MAX: usize = 64;
+/// Threads for what blocks, of sources and beside them: names being resolved, the spool, the
+/// files of settings. One that is not needed any more ends.
+const BLOCKING_THREADS_MAX: usize = crate::source::THREADS_MAX + 32;
 
 /// Runs the program.
 pub fn main(

@@ -25,10 +25,12 @@ mod options;
 mod probe;
 pub mod prometheus;
 mod random;
+mod threads;
 mod timestamp;
 
 pub use http::HttpConfig;
 pub use options::{Options, Uses};
+pub(crate) use threads::THREADS_MAX;
 
 /// Most bytes that are read of a file, a response or a program's output.
 pub const READ_MAX: usize = 1024 * 1024;

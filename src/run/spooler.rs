@@ -235,7 +235,9 @@ mod tests {
         assert_eq!(writes.recv().await, Some(1));
         assert_eq!(writes.recv().await, Some(3));
         let revision = store.lock().revision();
-        spooler.settle(revision).await;
+        let mut on_disk = spooler.on_disk.clone();
+        let answered = on_disk.wait_for(|disk| disk.revision == revision && !disk.hangs);
+        answered.await.unwrap();
         assert!(spooler.holds(revision));
     }
 

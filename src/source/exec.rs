@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::str::FromStr;
 
+use super::threads::{self, Thread};
 use super::{NumberError, READ_MAX, Sampling, Source, Tick, number};
 use crate::metric::Value;
 use crate::text::{excerpt, excerpt_bytes};
@@ -110,7 +111,7 @@ impl Exec {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         // Held to the end of this function: whatever ends it ends the group.
-        let mut group = Group::start(command);
+        let mut group = Group::start(command, Thread::free().await);
         let started = match group.started().await {
             Ok(started) => started,
             Err(source) => return Err(why_not_started(&self.program, source).await),
@@ -189,8 +190,9 @@ async fn why_not_started(program: &Path, source: io::Error) -> ExecError {
     if source.kind() != io::ErrorKind::NotFound {
         return ExecError::Start { program, source };
     }
-    match tokio::fs::try_exists(&program).await {
-        Ok(true) => ExecError::NoInterpreter { program },
+    let path = program.clone();
+    match threads::run(move || path.try_exists()).await {
+        Ok(Ok(true)) => ExecError::NoInterpreter { program },
         _ => ExecError::Absent { program },
     }
 }

@@ -3,6 +3,8 @@
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinHandle};
 
+use super::threads::Thread;
+
 /// Runs something that may hang for good (a network file system whose server is
 /// gone) on a thread, and never on a second one while the first still hangs.
 #[derive(Debug)]
@@ -23,9 +25,12 @@ impl<T: Send + 'static> OneAtATime<T> {
     pub(super) async fn run(&self, f: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
         let mut running = self.running.lock().await;
         let hung = running.take().filter(|handle| !handle.is_finished());
+        let handle = match hung {
+            Some(hung) => hung,
+            None => Thread::free().await.run(f),
+        };
         // If this future is dropped here, the handle stays for the next run.
-        let handle = running.insert(hung.unwrap_or_else(|| tokio::task::spawn_blocking(f)));
-        let result = handle.await;
+        let result = running.insert(handle).await;
         *running = None;
         result
     }

@@ -66,6 +66,26 @@ async fn release(dir: &Path) {
 }
 
 #[tokio::test]
+async fn sources_that_block_leave_threads_for_the_spool_and_for_names() {
+    let endpoint = endpoint().await;
+    let dir = tempfile::tempdir().unwrap();
+    let crontab = dir.path().join("crontab");
+    let slow = (0..150).map(|i| format!("* * * * * name=S{i} value='exec:/bin/sleep 30'\n"));
+    let quick = "* * * * * * name=Quick value=1\n".to_owned();
+    std::fs::write(&crontab, slow.chain([quick]).collect::<String>()).unwrap();
+    let publisher = Setup::new(&endpoint.url().replace("127.0.0.1", "localhost"))
+        .with("SPOOL_DIR", dir.path().display())
+        .with("CRONTAB", crontab.display())
+        .with("SOURCE_TIMEOUT", "60s")
+        .with("SHUTDOWN_GRACE", "1s")
+        .start();
+    endpoint.received_at_least(8).await;
+    let ended = publisher.stopped().await;
+    assert_eq!(ended.lines("spool failed").len(), 0);
+    assert_eq!(ended.lines("source timed out").len(), 0);
+}
+
+#[tokio::test]
 async fn disk_that_hangs_holds_up_neither_ticks_nor_delivery() {
     let endpoint = endpoint().await;
     let dir = tempfile::tempdir().unwrap();

@@ -27,6 +27,8 @@ use rustix::process::{
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::source::threads::Thread;
+
 /// A started program: what it prints, and how it will have ended.
 #[derive(Debug)]
 pub(super) struct Started {
@@ -54,17 +56,16 @@ enum Phase {
 }
 
 impl Group {
-    /// Starts a program, without input and with its output piped, on a thread of
-    /// tokio's blocking pool.
-    pub(super) fn start(command: Command) -> Self {
+    /// Starts a program, without input and with its output piped, on a thread.
+    pub(super) fn start(command: Command, thread: Thread) -> Self {
         // The thread ends soon after the group does; see `Drop`.
-        Self::supervised(command).0
+        Self::supervised(command, thread).0
     }
 
-    fn supervised(command: Command) -> (Self, JoinHandle<()>) {
+    fn supervised(command: Command, thread: Thread) -> (Self, JoinHandle<()>) {
         let phase = Arc::new(Mutex::new(Phase::Starting));
         let (tell_started, started) = oneshot::channel();
-        let thread = tokio::task::spawn_blocking({
+        let thread = thread.run({
             let phase = Arc::clone(&phase);
             move || supervise(command, &phase, tell_started)
         });
@@ -211,9 +212,10 @@ mod tests {
     #[tokio::test]
     async fn dropping_the_group_kills_children_too() {
         let (_dir, path) = fifo();
-        let group = Group::start(shell(&format!(
-            "(printf x; exec sleep 1000) > {path} & wait"
-        )));
+        let group = Group::start(
+            shell(&format!("(printf x; exec sleep 1000) > {path} & wait")),
+            Thread::free().await,
+        );
         byte_then_end(path, move || drop(group)).await;
     }
 
@@ -221,7 +223,7 @@ mod tests {
     async fn children_left_behind_are_killed_when_the_leader_ends() {
         let (_dir, path) = fifo();
         let script = format!("{{ sleep 1000 & printf x; }} > {path}; exit 3");
-        let mut group = Group::start(shell(&script));
+        let mut group = Group::start(shell(&script), Thread::free().await);
         byte_then_end(path, || {}).await;
         let status = group.started().await.unwrap().ended.await.unwrap();
         assert_eq!(status.unwrap().code(), Some(3));
@@ -229,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn group_dropped_while_it_starts_is_killed() {
-        let (group, thread) = Group::supervised(shell("exec sleep 1000"));
+        let (group, thread) = Group::supervised(shell("exec sleep 1000"), Thread::free().await);
         drop(group);
         thread.await.unwrap();
     }
@@ -239,7 +241,10 @@ mod tests {
     #[tokio::test]
     async fn inherited_members_are_reaped() {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
-        let (mut group, thread) = Group::supervised(shell("sleep 1000 & sleep 1000 & echo $$"));
+        let (mut group, thread) = Group::supervised(
+            shell("sleep 1000 & sleep 1000 & echo $$"),
+            Thread::free().await,
+        );
         let mut started = group.started().await.unwrap();
         let mut printed = String::new();
         started.stdout.read_to_string(&mut printed).unwrap();

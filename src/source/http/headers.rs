@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::source::Options;
+use crate::source::{Options, threads};
 
 /// The file, if one is set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,13 +32,15 @@ impl HeadersFile {
         let Some(path) = &self.0 else {
             return Ok(HeaderMap::new());
         };
-        let content =
-            tokio::fs::read_to_string(path)
-                .await
-                .map_err(|source| HeadersError::Read {
-                    path: path.clone(),
-                    source,
-                })?;
+        let file = path.clone();
+        let content = threads::run(move || std::fs::read_to_string(file)).await;
+        let content = content
+            .map_err(std::io::Error::from)
+            .flatten()
+            .map_err(|source| HeadersError::Read {
+                path: path.clone(),
+                source,
+            })?;
         parse(&content).map_err(|line| HeadersError::Line {
             path: path.clone(),
             line,
