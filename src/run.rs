@@ -77,14 +77,12 @@ pub async fn run<S: Sink, C: Clock>(
     let started = Instant::now();
     let began = clock.now();
     status.started(began);
-    tokio::select! {
-        ready = wait_until_ready(&sink, config.retry) => ready?,
-        () = &mut shutdown => return Ok(nothing_done(started)),
-    }
     let clock = Arc::new(clock);
     let grace = config.shutdown_grace;
-    let mut lanes = Lanes::open(sink, clock.clone(), &config, status.clone())
-        .map_err(|source| RunError::Spool { source })?;
+    let mut lanes = tokio::select! {
+        lanes = open(sink, &clock, &config, &status) => lanes?,
+        () = &mut shutdown => return Ok(nothing_done(started)),
+    };
     let resources = Arc::new(Resources::new(config.http.clone()));
     let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
     let mut beat_rate = sampler.beat();
@@ -154,16 +152,14 @@ pub async fn once<S: Sink, C: Clock>(
 ) -> Result<Summary, RunError> {
     tokio::pin!(shutdown);
     let started = Instant::now();
-    tokio::select! {
-        ready = wait_until_ready(&sink, config.retry) => ready?,
-        () = &mut shutdown => return Ok(nothing_done(started)),
-    }
     let clock = Arc::new(clock);
     let grace = config.shutdown_grace;
     // Nobody asks for the health of a run that ends by itself.
     let status = Arc::new(Status::new(config.health_failures));
-    let mut lanes = Lanes::open(sink, clock.clone(), &config, status)
-        .map_err(|source| RunError::Spool { source })?;
+    let mut lanes = tokio::select! {
+        lanes = open(sink, &clock, &config, &status) => lanes?,
+        () = &mut shutdown => return Ok(nothing_done(started)),
+    };
     let resources = Arc::new(Resources::new(config.http.clone()));
     let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
     sampler.start(whole_second(clock.now()), Which::All);
@@ -212,6 +208,18 @@ async fn finish_sampling<S: Sink, C: Clock>(
         lanes.push(points);
     }
     grace.saturating_sub(began.elapsed())
+}
+
+/// Waits for the credentials and takes up what is on disk, either of which may hang.
+async fn open<S: Sink, C: Clock>(
+    sink: S,
+    clock: &Arc<C>,
+    config: &Config,
+    status: &Arc<Status>,
+) -> Result<Lanes<S, C>, RunError> {
+    wait_until_ready(&sink, config.retry).await?;
+    let lanes = Lanes::open(sink, clock.clone(), config, status.clone()).await;
+    lanes.map_err(|source| RunError::Spool { source })
 }
 
 /// Retries as a request would. Credentials that are not there end the run; a provider

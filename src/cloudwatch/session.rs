@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub(super) struct Sessions {
     http: SharedHttpClient,
     timeout: Duration,
     current: Mutex<Arc<Session>>,
+    /// How many sessions were begun.
+    begun: AtomicU64,
     renewal: Mutex<Arc<Renewal>>,
 }
 
@@ -45,17 +47,20 @@ pub(super) struct Session {
     timeout: Duration,
     /// The service refused its credentials, or it had none.
     refused: AtomicBool,
+    /// Its place among those that were begun.
+    number: u64,
 }
 
 impl Sessions {
     pub(super) async fn start(region: &Region, http: SharedHttpClient, timeout: Duration) -> Self {
         let region = aws_config::Region::new(region.as_str().to_owned());
-        let first = Session::new(region.clone(), http.clone(), timeout).await;
+        let first = Session::new(region.clone(), http.clone(), timeout, 0).await;
         Self {
             region,
             http,
             timeout,
             current: Mutex::new(Arc::new(first)),
+            begun: AtomicU64::new(0),
             renewal: Mutex::default(),
         }
     }
@@ -104,11 +109,17 @@ impl Sessions {
         session.refused.store(true, Ordering::Relaxed);
     }
 
-    /// Begins a new session, if credentials are found.
+    /// Begins a new session, if credentials are found. One that was begun later may have
+    /// found newer ones by then, and stays.
     pub(super) async fn renew(&self) -> Result<(), Failure> {
-        let next = Session::new(self.region.clone(), self.http.clone(), self.timeout).await;
+        let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        let (region, http) = (self.region.clone(), self.http.clone());
+        let next = Session::new(region, http, self.timeout, number).await;
         next.resolve().await?;
-        *lock(&self.current) = Arc::new(next);
+        let mut current = lock(&self.current);
+        if current.number < number {
+            *current = Arc::new(next);
+        }
         Ok(())
     }
 }
@@ -144,7 +155,12 @@ impl From<SharedFailure> for Failure {
 }
 
 impl Session {
-    async fn new(region: aws_config::Region, http: SharedHttpClient, timeout: Duration) -> Self {
+    async fn new(
+        region: aws_config::Region,
+        http: SharedHttpClient,
+        timeout: Duration,
+        number: u64,
+    ) -> Self {
         let timeouts = TimeoutConfig::builder()
             // Sooner than the attempt as a whole, so that the log names what took too long.
             .connect_timeout(timeout.mul_f32(CONNECT_SHARE))
@@ -163,6 +179,7 @@ impl Session {
             config,
             timeout,
             refused: AtomicBool::new(false),
+            number,
         }
     }
 

@@ -88,13 +88,13 @@ struct Running {
 
 impl<S: Sink, C: Clock> Lanes<S, C> {
     /// Opens the store; what an earlier process left in it goes out at once.
-    pub(super) fn open(
+    pub(super) async fn open(
         sink: S,
         clock: Arc<C>,
         config: &Config,
         status: Arc<Status>,
     ) -> Result<Self, SpoolError> {
-        let (store, spool) = Store::open(config.buffer_limit, config.spool_dir.as_deref())?;
+        let (store, spool) = Store::open(config.buffer_limit, config.spool_dir.clone()).await?;
         let restored = store.namespaces();
         let store = Arc::new(SharedStore::new(store));
         let mut spooling = JoinSet::new();

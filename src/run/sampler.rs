@@ -25,9 +25,9 @@ use crate::telemetry::chain;
 /// together leaves together, but a slow source shall not hold up what alarms wait for.
 const HAND_OVER: Duration = Duration::from_secs(1);
 
-/// Most missed ticks that are counted: it takes the only thread, and who slept longer
-/// wants no exact number.
-const MISSED_COUNTED: u64 = 10_000;
+/// Most missed ticks that are counted, times the schedules: it takes the only thread, and
+/// who slept longer wants no exact number.
+const MISSED_COUNTED: usize = 100_000;
 
 /// Which entries a tick is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,16 +139,17 @@ impl Sampler {
         self.slots = entries.into_iter().map(slot).collect();
     }
 
-    /// How many ticks there were between two moments, both in; at most [`MISSED_COUNTED`].
+    /// How many ticks there were between two moments, both in, up to a bound.
     pub(super) fn due_between(&self, first: DateTime<Utc>, last: DateTime<Utc>) -> u64 {
         let schedules = self.schedules();
+        let most = MISSED_COUNTED / schedules.len().max(1);
         let next_after = |at| schedules.iter().filter_map(|s| s.next_after(at)).min();
         let mut count = 0;
         let mut at = first - chrono::TimeDelta::seconds(1);
         while let Some(next) = next_after(at).filter(|next| *next <= last) {
             count += 1;
             at = next;
-            if count == MISSED_COUNTED {
+            if count == most as u64 {
                 break;
             }
         }

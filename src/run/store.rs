@@ -1,10 +1,11 @@
 //! What is held, and the account of it.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use super::{Summary, rfc3339};
@@ -40,14 +41,15 @@ pub(super) struct Store {
 impl Store {
     /// A store that holds at most `limit` points, with what an earlier process left in
     /// the folder and the spool to go on with, if a folder is given.
-    pub(super) fn open(
+    pub(super) async fn open(
         limit: usize,
-        dir: Option<&Path>,
+        dir: Option<PathBuf>,
     ) -> Result<(Self, Option<Spool>), SpoolError> {
         let Some(dir) = dir else {
             return Ok((Self::new(Outbox::new(limit)), None));
         };
-        let opened = Spool::open(dir, limit)?;
+        let opened = spawn_blocking(move || Spool::open(&dir, limit));
+        let opened = opened.await.expect("its panic is one of the run")?;
         tell_opened(&opened);
         tell_lost(BUFFER_FULL, &opened.overflowed);
         Ok((Self::new(opened.outbox), Some(opened.spool)))

@@ -14,6 +14,9 @@ use tokio::task::spawn_blocking;
 
 use crate::support::{FakeClock, FakeSink, Setup, crontab, endpoint, run_for};
 
+/// What the spool's file is written anew to.
+const NEW_FILE: &str = "outbox.spool.new";
+
 /// How many points the next process would find.
 fn on_disk(dir: &Path) -> usize {
     let copy = tempfile::tempdir().unwrap();
@@ -48,15 +51,15 @@ async fn what_is_sent_is_on_disk_and_what_was_accepted_is_not() {
     assert_eq!(on_disk(dir.path()), 0);
 }
 
-/// What the program writes to next hangs: opening a pipe waits for its other end.
-fn hang(dir: &Path) {
-    let path = dir.join("outbox.spool.new");
+/// Whoever opens the file next hangs: opening a pipe waits for its other end.
+fn hang(dir: &Path, file: &str) {
+    let path = dir.join(file);
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
 }
 
 /// What hangs goes on: it cannot write to a pipe, and finds a folder without one then.
 async fn release(dir: &Path) {
-    let path = dir.join("outbox.spool.new");
+    let path = dir.join(NEW_FILE);
     let open = {
         let path = path.clone();
         move || OpenOptions::new().read(true).open(path).unwrap()
@@ -86,6 +89,22 @@ async fn sources_that_block_leave_threads_for_the_spool_and_for_names() {
 }
 
 #[tokio::test]
+async fn disk_that_hangs_at_the_start_does_not_keep_the_process() {
+    let dir = tempfile::tempdir().unwrap();
+    hang(dir.path(), "outbox.lock");
+    for command in ["run", "once"] {
+        let setup = Setup::new("http://127.0.0.1:1").with("SPOOL_DIR", dir.path().display());
+        let publisher = setup.arg(command).start();
+        publisher.line("started").await;
+        let ended = publisher.stopped().await;
+        assert_eq!(
+            ended.code(),
+            Some(0).filter(|_| command == "run").or(Some(1))
+        );
+    }
+}
+
+#[tokio::test]
 async fn disk_that_hangs_holds_up_neither_ticks_nor_delivery() {
     let endpoint = endpoint().await;
     let dir = tempfile::tempdir().unwrap();
@@ -103,7 +122,7 @@ async fn disk_that_hangs_holds_up_neither_ticks_nor_delivery() {
         .with("PUBLISH_ON_START", "false")
         .start();
     publisher.line("spool was damaged").await;
-    hang(dir.path());
+    hang(dir.path(), NEW_FILE);
     publish("* * * * * *");
     publisher.signal(Signal::HUP);
 
