@@ -7,16 +7,17 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rand::RngExt;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep};
-use tracing::{error, info, warn};
+use tokio::time::sleep;
 
 use super::lanes::{Phase, Shared};
-use super::{millis, rfc3339};
 use crate::clock::Clock;
 use crate::metric::Namespace;
 use crate::outbox::Batch;
 use crate::publish::{Delivery, Failure, Outcome, Retry, Sink, Step};
-use crate::telemetry::chain;
+
+mod account;
+
+use account::{Account, Outage};
 
 /// Held points are tried again this long after a failure if no tick comes before:
 /// with an hourly schedule an outage would otherwise last an hour longer. It is more
@@ -36,13 +37,6 @@ pub(super) struct Lane<S, C> {
     failed_tick: Option<DateTime<Utc>>,
 }
 
-/// A time in which points had to wait.
-struct Outage {
-    since: DateTime<Utc>,
-    lost_before: u64,
-    replayed: usize,
-}
-
 /// How the delivery of one batch ended.
 enum Ending {
     /// Every point of it was accepted or refused.
@@ -58,13 +52,6 @@ struct Delivered {
     ending: Ending,
     accepted: usize,
     attempts: u32,
-}
-
-/// What was accepted since the last log line about it.
-struct Account {
-    points: usize,
-    requests: u32,
-    since: Instant,
 }
 
 impl<S: Sink, C: Clock> Lane<S, C> {
@@ -229,29 +216,6 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         }
     }
 
-    /// Tells the status how a tick went once all of it was tried. What is tried again
-    /// between ticks may end a row of failures, but is no further one.
-    fn tell(&mut self, batch: &Batch, delivered: &Delivered, is_tick: bool) {
-        let status = &self.shared.status;
-        match &delivered.ending {
-            Ending::Failed(failure) if is_tick => {
-                let tick = batch.points().map(|point| point.at).max();
-                if self.failed_tick != tick {
-                    status.failed(&self.namespace, &chain(failure));
-                }
-                self.failed_tick = tick;
-            }
-            Ending::Done if self.shared.store().has_tick(&self.namespace) => {}
-            Ending::Done if delivered.accepted > 0 => {
-                status.succeeded(&self.namespace, self.shared.clock.now());
-            }
-            Ending::Done if is_tick => {
-                status.failed(&self.namespace, "all of its points were refused");
-            }
-            _ => {}
-        }
-    }
-
     /// Waits before a retry; `false` if the delivery shall make room. A backlog makes
     /// room for a newer tick, which alarms read.
     async fn wait(&mut self, delay: Duration, is_tick: bool) -> bool {
@@ -266,90 +230,6 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             () = sleep(delay) => true,
             () = newer_tick, if !is_tick => false,
             _ = self.phase.wait_for(|phase| *phase == Phase::Stopping) => false,
-        }
-    }
-
-    /// One line for the points that were accepted since the last one.
-    fn account_for(&self, account: &mut Account) {
-        if account.points > 0 && !self.shared.sink.is_dry() {
-            info!(
-                namespace = %self.namespace,
-                points = account.points,
-                requests = account.requests,
-                duration_ms = millis(account.since.elapsed()),
-                "published"
-            );
-        }
-        *account = Account::new();
-    }
-
-    fn recovered(&mut self) {
-        let Some(outage) = self.outage.take() else {
-            return;
-        };
-        self.shared.status.recovered(&self.namespace);
-        let lost = self.shared.store().losses_of(&self.namespace).total() - outage.lost_before;
-        let seconds = (self.shared.clock.now() - outage.since).num_seconds();
-        info!(
-            namespace = %self.namespace,
-            outage_seconds = seconds,
-            points_replayed = outage.replayed,
-            points_lost = lost,
-            "recovered"
-        );
-    }
-
-    fn failed(&mut self, batch: &Batch, failure: &Failure, attempts: u32) {
-        let mut store = self.shared.store();
-        store.postpone(batch);
-        let held = store.held_of(&self.namespace);
-        let lost_before = store.losses_of(&self.namespace).total();
-        drop(store);
-        self.outage.get_or_insert_with(|| Outage {
-            since: self.shared.clock.now(),
-            lost_before,
-            replayed: 0,
-        });
-        error!(
-            namespace = %self.namespace,
-            attempts,
-            points_held = held,
-            error = chain(failure),
-            hint = failure.hint(),
-            "publish failed"
-        );
-    }
-
-    fn refused(&self, batch: &Batch, failure: &Failure) {
-        self.shared.store().refuse(batch);
-        for point in batch.points() {
-            warn!(
-                metric = %point.metric,
-                value = point.value.get(),
-                point_timestamp = rfc3339(point.at),
-                error = chain(failure),
-                "point refused and dropped"
-            );
-        }
-    }
-
-    fn retrying(&self, attempt: u32, failure: &Failure, delay: Duration) {
-        warn!(
-            namespace = %self.namespace,
-            attempt,
-            delay_ms = millis(delay),
-            error = chain(failure),
-            "publish attempt failed, retrying"
-        );
-    }
-}
-
-impl Account {
-    fn new() -> Self {
-        Self {
-            points: 0,
-            requests: 0,
-            since: Instant::now(),
         }
     }
 }

@@ -1,0 +1,137 @@
+//! What a lane tells of its work: log lines, the status, and the account of an outage.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::{Delivered, Ending, Lane};
+use crate::clock::Clock;
+use crate::outbox::Batch;
+use crate::publish::{Failure, Sink};
+use crate::run::{millis, rfc3339};
+use crate::telemetry::chain;
+
+/// A time in which points had to wait.
+pub(super) struct Outage {
+    pub(super) since: DateTime<Utc>,
+    pub(super) lost_before: u64,
+    pub(super) replayed: usize,
+}
+
+/// What was accepted since the last log line about it.
+pub(super) struct Account {
+    pub(super) points: usize,
+    pub(super) requests: u32,
+    pub(super) since: Instant,
+}
+
+impl<S: Sink, C: Clock> Lane<S, C> {
+    /// Tells the status how a tick went once all of it was tried. What is tried again
+    /// between ticks may end a row of failures, but is no further one.
+    pub(super) fn tell(&mut self, batch: &Batch, delivered: &Delivered, is_tick: bool) {
+        let status = &self.shared.status;
+        match &delivered.ending {
+            Ending::Failed(failure) if is_tick => {
+                let tick = batch.points().map(|point| point.at).max();
+                if self.failed_tick != tick {
+                    status.failed(&self.namespace, &chain(failure));
+                }
+                self.failed_tick = tick;
+            }
+            Ending::Done if self.shared.store().has_tick(&self.namespace) => {}
+            Ending::Done if delivered.accepted > 0 => {
+                status.succeeded(&self.namespace, self.shared.clock.now());
+            }
+            Ending::Done if is_tick => {
+                status.failed(&self.namespace, "all of its points were refused");
+            }
+            _ => {}
+        }
+    }
+
+    /// One line for the points that were accepted since the last one.
+    pub(super) fn account_for(&self, account: &mut Account) {
+        if account.points > 0 && !self.shared.sink.is_dry() {
+            info!(
+                namespace = %self.namespace,
+                points = account.points,
+                requests = account.requests,
+                duration_ms = millis(account.since.elapsed()),
+                "published"
+            );
+        }
+        *account = Account::new();
+    }
+
+    pub(super) fn recovered(&mut self) {
+        let Some(outage) = self.outage.take() else {
+            return;
+        };
+        self.shared.status.recovered(&self.namespace);
+        let lost = self.shared.store().losses_of(&self.namespace).total() - outage.lost_before;
+        let seconds = (self.shared.clock.now() - outage.since).num_seconds();
+        info!(
+            namespace = %self.namespace,
+            outage_seconds = seconds,
+            points_replayed = outage.replayed,
+            points_lost = lost,
+            "recovered"
+        );
+    }
+
+    pub(super) fn failed(&mut self, batch: &Batch, failure: &Failure, attempts: u32) {
+        let mut store = self.shared.store();
+        store.postpone(batch);
+        let held = store.held_of(&self.namespace);
+        let lost_before = store.losses_of(&self.namespace).total();
+        drop(store);
+        self.outage.get_or_insert_with(|| Outage {
+            since: self.shared.clock.now(),
+            lost_before,
+            replayed: 0,
+        });
+        error!(
+            namespace = %self.namespace,
+            attempts,
+            points_held = held,
+            error = chain(failure),
+            hint = failure.hint(),
+            "publish failed"
+        );
+    }
+
+    pub(super) fn refused(&self, batch: &Batch, failure: &Failure) {
+        self.shared.store().refuse(batch);
+        for point in batch.points() {
+            warn!(
+                metric = %point.metric,
+                value = point.value.get(),
+                point_timestamp = rfc3339(point.at),
+                error = chain(failure),
+                "point refused and dropped"
+            );
+        }
+    }
+
+    pub(super) fn retrying(&self, attempt: u32, failure: &Failure, delay: Duration) {
+        warn!(
+            namespace = %self.namespace,
+            attempt,
+            delay_ms = millis(delay),
+            error = chain(failure),
+            "publish attempt failed, retrying"
+        );
+    }
+}
+
+impl Account {
+    pub(super) fn new() -> Self {
+        Self {
+            points: 0,
+            requests: 0,
+            since: Instant::now(),
+        }
+    }
+}
