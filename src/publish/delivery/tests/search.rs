@@ -88,6 +88,18 @@ fn search_for_several_points_has_an_end_and_lets_the_larger_parts_through_first(
 }
 
 #[test]
+fn search_for_two_points_ends_with_the_first_refusal_beyond_its_requests() {
+    // Six requests are to find one point of eight. Of what both halves of the first four
+    // hold, the second half is looked into first.
+    for (stuck, requests, unsent) in [([0, 2], 7, vec![1]), ([1, 3], 8, vec![])] {
+        let fate = deliver(8, &mut puzzled(&BTreeSet::from(stuck)));
+        let sent = (0..8).filter(|point| !stuck.contains(point) && !unsent.contains(point));
+        assert_eq!(fate.accepted, sent.collect(), "{stuck:?}");
+        assert_eq!(fate.requests, TRIES + requests, "{stuck:?}");
+    }
+}
+
+#[test]
 fn refusal_that_nobody_knows_and_that_passes_costs_no_point() {
     let mut requests = 0;
     let fate = deliver(1000, &mut |_| {
