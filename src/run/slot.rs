@@ -187,3 +187,55 @@ impl Drop for Busy<'_> {
         self.0.store(false, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::{Dimension, Resolution, Unit, Value};
+    use crate::schedule::Schedule;
+    use crate::source::{Options, parse};
+
+    fn slot() -> Slot {
+        Slot::new(Entry {
+            metric: Arc::new(Metric {
+                namespace: "N".parse().unwrap(),
+                name: "M".parse().unwrap(),
+                unit: Unit::Count,
+                dimensions: "A=1".parse().unwrap(),
+                resolution: Resolution::Standard,
+            }),
+            schedule: Schedule::parse("* * * * *", Default::default()).unwrap(),
+            source: parse("1", &Options::default()).unwrap(),
+            source_text: "1".to_owned(),
+            options: Options::default(),
+            line: None,
+        })
+    }
+
+    /// A reading that has these beside what the entry says.
+    fn reading(suffix: &'static str, dimensions: &[(&str, &str)]) -> Reading {
+        let dimensions = dimensions.iter();
+        let dimensions = dimensions.map(|(name, value)| Dimension::new(name, value).unwrap());
+        Reading {
+            dimensions: dimensions.collect(),
+            suffix,
+            ..Value::try_from(1.0).unwrap().into()
+        }
+    }
+
+    #[test]
+    fn reading_with_a_suffix_or_dimensions_is_a_metric_of_its_own() {
+        for (suffix, dimensions, metric) in [
+            ("", &[][..], "N/M{A=1}"),
+            ("Max", &[], "N/MMax{A=1}"),
+            ("", &[("B", "2")], "N/M{A=1,B=2}"),
+            ("Max", &[("B", "2")], "N/MMax{A=1,B=2}"),
+        ] {
+            let mut problems = Vec::new();
+            let readings = vec![reading(suffix, dimensions)];
+            let points = slot().points(DateTime::UNIX_EPOCH, readings, &mut problems);
+            assert_eq!(points[0].metric.to_string(), metric);
+            assert!(problems.is_empty());
+        }
+    }
+}

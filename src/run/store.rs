@@ -183,3 +183,71 @@ fn tell_lost(reason: &'static str, lost: &[Held]) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::metric::{Metric, Resolution, Unit, Value};
+    use crate::outbox::AGE_MAX;
+
+    /// A store with so many points of the namespace "N", all of 1970.
+    fn store(points: usize) -> (Store, Namespace) {
+        let metric = Arc::new(Metric {
+            namespace: "N".parse().unwrap(),
+            name: "M".parse().unwrap(),
+            unit: Unit::Count,
+            dimensions: "".parse().unwrap(),
+            resolution: Resolution::Standard,
+        });
+        let namespace = metric.namespace.clone();
+        let point = Point {
+            metric,
+            at: DateTime::UNIX_EPOCH,
+            value: Value::try_from(1.0).unwrap(),
+        };
+        let mut store = Store::new(Outbox::new(points));
+        store.push(vec![point; points]);
+        (store, namespace)
+    }
+
+    #[test]
+    fn account_tells_what_was_sent_what_was_lost_and_what_is_held() {
+        let (mut store, namespace) = store(9);
+        let (batch, _) = store.next_batch(&namespace, DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(store.accept(&batch.part(0..2).unwrap()), 2);
+        store.refuse(&batch.part(2..5).unwrap());
+        let losses = Losses {
+            refused: 3,
+            ..Losses::default()
+        };
+        let expected = Summary {
+            sent: 2,
+            losses,
+            unsent: 4,
+            span: Some((DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH)),
+            spooled: true,
+            unsampled: 0,
+        };
+        assert_eq!(store.summary(true), expected);
+        assert_eq!((store.held(), store.losses()), (4, losses));
+        assert_eq!(store.held_of(&namespace), 4);
+        assert_eq!(store.losses_of(&namespace), losses);
+        assert_eq!(store.namespaces(), [namespace]);
+    }
+
+    #[test]
+    fn looking_for_a_batch_changes_the_store_only_when_points_grow_too_old() {
+        let (mut store, namespace) = store(1);
+        let pushed = store.revision();
+        for (age, revision) in [
+            (AGE_MAX / 2, pushed),
+            (AGE_MAX, pushed + 1),
+            (AGE_MAX * 2, pushed + 1),
+        ] {
+            let _ = store.next_batch(&namespace, DateTime::UNIX_EPOCH + age);
+            assert_eq!(store.revision(), revision, "{age}");
+        }
+    }
+}
