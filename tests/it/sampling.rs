@@ -300,6 +300,29 @@ async fn reload_to_seconds_makes_up_for_nothing_and_misses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn reload_forgets_the_failures_of_a_namespace_that_is_gone_and_of_no_other() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, seconds(3600), no_answer());
+    let variables = [("PUBLISH_ON_START", "false"), ("RETRY_MAX", "0")];
+    let line = |namespace| format!("* * * * * name=A value=1 namespace={namespace}\n");
+    let before = crontab(&(line("Gone") + &line("Kept")), &variables);
+    let after = crontab(&line("Kept"), &variables);
+    let (entries, reload) = mpsc::channel(1);
+    let controls = controls(Duration::from_secs(60), reload);
+    let status = controls.status.clone();
+    let reloading = async {
+        sleep(Duration::from_secs(40)).await;
+        entries.send(after.entries).await.unwrap();
+        sleep(Duration::from_secs(10)).await;
+        status.report(clock.now()).failures
+    };
+    let running = run(before, sink, clock.clone(), controls);
+    let (ended, failures) = tokio::join!(running, reloading);
+    ended.unwrap();
+    assert_eq!(failures, [("Kept".parse().unwrap(), 1)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn points_due_together_leave_in_one_request_for_each_namespace() {
     let clock = FakeClock::new();
     let sink = accepts(&clock);

@@ -12,7 +12,9 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use tokio::task::spawn_blocking;
 
-use crate::support::{FakeClock, FakeSink, Setup, crontab, endpoint, run_for};
+use crate::support::{
+    Capture, FakeClock, FakeSink, Setup, at, config, crontab, endpoint, no_answer, run_for,
+};
 
 /// What the spool's file is written anew to.
 const NEW_FILE: &str = "outbox.spool.new";
@@ -49,6 +51,51 @@ async fn what_is_sent_is_on_disk_and_what_was_accepted_is_not() {
     let tick = [(1000, 2500), (1000, 1500), (500, 500)];
     assert_eq!(*seen.lock().unwrap(), [tick, tick].concat());
     assert_eq!(on_disk(dir.path()), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn points_of_an_earlier_process_are_told_and_go_out_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, clock) = (Capture::start(), FakeClock::new());
+    let spooled = |schedule| {
+        let mut config = config(&[("PUBLISH_ON_START", "false"), ("SCHEDULE", schedule)]);
+        config.spool_dir = Some(dir.path().to_owned());
+        config
+    };
+    let down = FakeSink::down_until(&clock, TimeDelta::days(1), no_answer());
+    let earlier = run_for(spooled("* * * * *"), &clock, &down, TimeDelta::minutes(3)).await;
+    assert_eq!((earlier.unsent, earlier.spooled), (3, true));
+    assert!(log.lines("spool read").is_empty());
+
+    let sink = FakeSink::new(&clock, |_, _| Ok(()));
+    let later = run_for(spooled("@yearly"), &clock, &sink, TimeDelta::minutes(3)).await;
+    assert_eq!((later.sent, later.unsent), (3, 0));
+    assert_eq!(sink.accepted()[0].at, at(TimeDelta::minutes(3)));
+    assert_eq!(log.lines("spool read")[0]["points"], 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn disk_that_refuses_and_takes_again_is_told_once_each() {
+    let dir = tempfile::tempdir().unwrap();
+    // A damaged file is written anew at the first change, and a folder is in the way.
+    std::fs::write(dir.path().join("outbox.spool"), "damaged").unwrap();
+    let in_the_way = dir.path().join(NEW_FILE);
+    std::fs::create_dir(&in_the_way).unwrap();
+    let (log, clock) = (Capture::start(), FakeClock::new());
+    let sink = FakeSink::new(&clock, move |now, _| {
+        if now == at(TimeDelta::seconds(90)) {
+            std::fs::remove_dir(&in_the_way).unwrap();
+        }
+        Ok(())
+    });
+    let mut config = config(&[("PUBLISH_ON_START", "false")]);
+    config.spool_dir = Some(dir.path().to_owned());
+    let summary = run_for(config, &clock, &sink, TimeDelta::minutes(4)).await;
+    assert_eq!(summary.sent, 4);
+    for message in ["spool failed", "spool healed"] {
+        let lines = log.lines(message);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+    }
 }
 
 /// Whoever opens the file next hangs: opening a pipe waits for its other end.

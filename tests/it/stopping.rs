@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use cw_publisher::metric::Value;
 use cw_publisher::publish::FailureKind;
 use cw_publisher::run::once;
 use cw_publisher::source::{Readings, Sampling, Source, Tick};
@@ -180,6 +181,36 @@ async fn once_tells_of_what_has_no_value_yet() {
     let told = log.lines("source gave no value");
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(text(&told[0], "metric"), "CustomMetrics/B");
+}
+
+/// One good value among twelve bad ones.
+#[derive(Debug)]
+struct MostlyBad;
+
+impl Source for MostlyBad {
+    fn sample<'a>(&'a self, _: &'a Tick) -> Sampling<'a> {
+        Box::pin(async {
+            let mut readings = Readings::from(Value::try_from(1.0)?);
+            readings.problems = (0..12).map(|i| format!("bad {i}").into()).collect();
+            Ok(readings)
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_values_of_a_source_are_told_up_to_ten_and_all_counted() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |_, _| Ok(()));
+    let mut config = config(&[]);
+    config.entries[0].source = Arc::new(MostlyBad);
+    let summary = once(config, sink, clock, std::future::pending()).await;
+    let summary = summary.unwrap();
+    assert_eq!((summary.sent, summary.unsampled), (1, 12));
+    let told = log.lines("source gave a bad value");
+    let errors: Vec<_> = told.iter().map(|line| text(line, "error")).collect();
+    let expected: Vec<_> = (0..10).map(|i| format!("bad {i}")).collect();
+    assert_eq!(errors, expected);
 }
 
 #[tokio::test(start_paused = true)]
