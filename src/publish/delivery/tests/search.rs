@@ -100,6 +100,21 @@ fn search_for_two_points_ends_with_the_first_refusal_beyond_its_requests() {
 }
 
 #[test]
+fn requests_that_are_throttled_cost_a_search_no_other() {
+    let stuck = BTreeSet::from([1, 3]);
+    let (mut puzzled, mut requests) = (puzzled(&stuck), 0);
+    let fate = deliver(8, &mut |sent: &[usize]| {
+        requests += 1;
+        match requests > TRIES && requests % 2 == 1 {
+            true => Err(refusal(400, "Throttling", String::new())),
+            false => puzzled(sent),
+        }
+    });
+    assert_eq!(fate.accepted, BTreeSet::from([0, 2, 4, 5, 6, 7]));
+    assert_eq!(fate.requests, TRIES + 2 * 8);
+}
+
+#[test]
 fn refusal_that_nobody_knows_and_that_passes_costs_no_point() {
     let mut requests = 0;
     let fate = deliver(1000, &mut |_| {
