@@ -137,8 +137,8 @@ impl Spool {
     }
 
     /// Whether the disk is behind the outbox, since a write failed.
-    #[must_use]
-    pub fn is_degraded(&self) -> bool {
+    #[cfg(test)]
+    fn is_degraded(&self) -> bool {
         self.is_degraded
     }
 
