@@ -17,6 +17,7 @@ mod environment;
 mod files;
 mod health_addr;
 mod log;
+mod pairs;
 mod problem;
 mod proxy;
 pub mod setting;

@@ -6,8 +6,9 @@
 //! and removals, each with its own CRC-32; ARCHITECTURE.md has the bytes.
 //!
 //! There is nothing to tell a spool but "this is held now": [`Spool::sync`] compares
-//! what the file holds with what the outbox holds, and writes the difference. A failed write leaves a larger difference for the next
-//! time, so going on in memory and healing need no code of their own.
+//! what the file holds with what the outbox holds, and writes the difference. A failed
+//! write leaves a larger difference for the next time, so going on in memory and healing
+//! need no code of their own.
 
 use std::fmt;
 use std::io;

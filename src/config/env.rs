@@ -10,7 +10,7 @@ use super::crontab::{self, CrontabFile, Defaults};
 use super::setting::{self, Setting};
 use super::value::{Region, count, duration, switch};
 use super::{
-    Config, Entry, Environment, Findings, HealthAddr, LogConfig, endpoint, files, log, proxy,
+    Config, Entry, Environment, Findings, HealthAddr, LogConfig, endpoint, files, log, pairs, proxy,
 };
 use crate::metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use crate::publish::Retry;
@@ -53,6 +53,7 @@ impl Config {
         let config = reader.config(inputs);
         reader.unknown_variables();
         endpoint::check(&inputs.environment, &mut reader.findings);
+        pairs::check(&inputs.environment, &mut reader.findings);
         proxy::check(&inputs.environment, &mut reader.findings);
         let findings = reader.findings;
         (config.filter(|_| findings.problems.is_empty()), findings)
