@@ -161,9 +161,9 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::metric::{Metric, Point, Resolution, Unit, Value};
     use crate::outbox::Outbox;
     use crate::run::store::Store;
+    use crate::run::store::tests::point;
     use crate::spool::SpoolError;
 
     fn store() -> Arc<SharedStore> {
@@ -172,19 +172,7 @@ mod tests {
 
     /// Gives the store one more point and tells its revision.
     fn push(store: &SharedStore) -> u64 {
-        let metric = Arc::new(Metric {
-            namespace: "N".parse().unwrap(),
-            name: "M".parse().unwrap(),
-            unit: Unit::Count,
-            dimensions: "".parse().unwrap(),
-            resolution: Resolution::Standard,
-        });
-        let point = Point {
-            metric,
-            at: chrono::DateTime::UNIX_EPOCH,
-            value: Value::try_from(1.0).unwrap(),
-        };
-        store.lock().push(vec![point]);
+        store.lock().push(vec![point()]);
         store.lock().revision()
     }
 

@@ -185,31 +185,34 @@ fn tell_lost(reason: &'static str, lost: &[Held]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::metric::{Metric, Resolution, Unit, Value};
     use crate::outbox::AGE_MAX;
 
-    /// A store with so many points of the namespace "N", all of 1970.
-    fn store(points: usize) -> (Store, Namespace) {
-        let metric = Arc::new(Metric {
+    /// A point of the namespace "N" and of 1970.
+    pub(in crate::run) fn point() -> Point {
+        let metric = Metric {
             namespace: "N".parse().unwrap(),
             name: "M".parse().unwrap(),
             unit: Unit::Count,
             dimensions: "".parse().unwrap(),
             resolution: Resolution::Standard,
-        });
-        let namespace = metric.namespace.clone();
-        let point = Point {
-            metric,
+        };
+        Point {
+            metric: Arc::new(metric),
             at: DateTime::UNIX_EPOCH,
             value: Value::try_from(1.0).unwrap(),
-        };
+        }
+    }
+
+    /// A store with so many points, and their namespace.
+    fn store(points: usize) -> (Store, Namespace) {
         let mut store = Store::new(Outbox::new(points));
-        store.push(vec![point; points]);
-        (store, namespace)
+        store.push(vec![point(); points]);
+        (store, point().metric.namespace.clone())
     }
 
     #[test]

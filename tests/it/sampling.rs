@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use cw_publisher::clock::Clock;
 use cw_publisher::config::Config;
-use cw_publisher::run::run;
+use cw_publisher::health::Report;
+use cw_publisher::run::{Summary, run};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -71,6 +72,24 @@ async fn slow_source_delays_no_tick_beyond_its_time_out_and_is_never_asked_twice
     assert!(!log.lines("source timed out").is_empty());
 }
 
+/// Runs for so long; gives what is told of the run just before its end, and what it did.
+async fn report_after(
+    config: Config,
+    clock: &FakeClock,
+    sink: &FakeSink,
+    duration: Duration,
+) -> (Report, Summary) {
+    let (_reload, reloaded) = mpsc::channel(1);
+    let controls = controls(duration, reloaded);
+    let status = controls.status.clone();
+    let report = async {
+        sleep(duration - Duration::from_secs(1)).await;
+        status.report(clock.now())
+    };
+    let (report, ended) = tokio::join!(report, run(config, sink.clone(), clock.clone(), controls));
+    (report, ended.unwrap())
+}
+
 /// Two metrics, the first of which takes four seconds.
 fn slow_and_quick(variables: &[(&str, &str)]) -> Config {
     let text = "* * * * * name=Slow value=1\n* * * * * name=Quick value=1\n";
@@ -127,34 +146,19 @@ async fn stop_sends_the_values_that_are_there_and_waits_for_no_slow_source() {
 async fn values_that_cannot_be_had_are_counted_while_none_can() {
     let clock = FakeClock::new();
     let sink = accepts(&clock);
-    let (_reload, reloaded) = mpsc::channel(1);
-    let controls = controls(Duration::from_secs(200), reloaded);
-    let status = controls.status.clone();
     let config = config(&[("METRIC_VALUE", "file:/proc/none")]);
-    let watched = async {
-        sleep(Duration::from_secs(199)).await;
-        status.report(clock.now()).unsampled
-    };
-    let (ended, unsampled) = tokio::join!(run(config, sink, clock.clone(), controls), watched);
+    let (report, summary) = report_after(config, &clock, &sink, Duration::from_secs(200)).await;
     // The first at once, then at 30, 90 and 150 s; the last is told with the next beat.
-    assert_eq!((ended.unwrap().unsampled, unsampled), (4, 3));
+    assert_eq!((summary.unsampled, report.unsampled), (4, 3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn tick_that_fails_in_two_parts_fails_once() {
     let clock = FakeClock::new();
     let sink = FakeSink::down_until(&clock, seconds(3600), no_answer());
-    let (_reload, reloaded) = mpsc::channel(1);
-    let controls = controls(Duration::from_secs(100), reloaded);
-    let status = controls.status.clone();
     let config = slow_and_quick(&[("RETRY_MAX", "0")]);
-    let watched = async {
-        sleep(Duration::from_secs(99)).await;
-        status.report(clock.now()).failures
-    };
-    let (ended, failures) = tokio::join!(run(config, sink, clock.clone(), controls), watched);
-    ended.unwrap();
-    let counts: Vec<_> = failures.iter().map(|(_, count)| *count).collect();
+    let (report, _) = report_after(config, &clock, &sink, Duration::from_secs(100)).await;
+    let counts: Vec<_> = report.failures.iter().map(|(_, count)| *count).collect();
     assert_eq!(counts, [2]);
 }
 
