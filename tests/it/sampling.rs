@@ -230,23 +230,45 @@ async fn jitter_delays_sending_and_leaves_timestamps() {
     assert_eq!(sink.timestamps(), expected);
 }
 
-/// Runs for a minute and a half, with new entries after so many seconds.
+/// Runs for a minute and a half, with new entries after so many seconds; gives what is told of
+/// the run just before its end.
 async fn reload_after(
     config: Config,
     reloaded: Config,
     after: u64,
     clock: &FakeClock,
     sink: &FakeSink,
-) {
+) -> Report {
     let (entries, reload) = mpsc::channel(1);
     let controls = controls(Duration::from_secs(95), reload);
+    let status = controls.status.clone();
     let reloading = async {
         sleep(Duration::from_secs(after)).await;
         entries.send(reloaded.entries).await.unwrap();
+        sleep(Duration::from_secs(94 - after)).await;
+        status.report(clock.now())
     };
     let running = run(config, sink.clone(), clock.clone(), controls);
-    let (summary, ()) = tokio::join!(running, reloading);
+    let (summary, report) = tokio::join!(running, reloading);
     summary.unwrap();
+    report
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_a_namespace_that_a_reload_removed_are_forgotten() {
+    let clock = FakeClock::new();
+    let sink = FakeSink::down_until(&clock, seconds(3600), no_answer());
+    let variables = [("PUBLISH_ON_START", "false"), ("RETRY_MAX", "0")];
+    let of = |namespace| {
+        let line = format!("* * * * * name=A value=1 namespace={namespace}");
+        crontab(&line, &variables)
+    };
+    let report = reload_after(of("Old"), of("New"), 40, &clock, &sink).await;
+    let failed = report
+        .failures
+        .iter()
+        .map(|(name, count)| (name.as_str(), *count));
+    assert_eq!(failed.collect::<Vec<_>>(), [("New", 1)]);
 }
 
 #[tokio::test(start_paused = true)]
