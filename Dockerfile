@@ -20,7 +20,7 @@ WORKDIR /build
 # the manifests name, so that a change of the sources does not compile them again. `cargo
 # clean` then removes all that is left of the empty program: the sources keep the dates of
 # their checkout, so they may look older than it.
-COPY Cargo.toml Cargo.lock build.rs ./
+COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY crates/cloudwatch-local/Cargo.toml crates/cloudwatch-local/
 RUN set -eu; \

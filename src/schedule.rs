@@ -173,8 +173,8 @@ impl Schedule {
 
     /// The zone in which the expression is read.
     #[must_use]
-    pub fn zone(&self) -> Zone {
-        self.zone
+    pub fn zone(&self) -> &Zone {
+        &self.zone
     }
 
     /// The expression as it was given, without white space around it.
@@ -217,7 +217,7 @@ impl fmt::Debug for Schedule {
 
 impl PartialEq for Schedule {
     fn eq(&self, other: &Self) -> bool {
-        (&self.text, self.zone) == (&other.text, other.zone)
+        (&self.text, &self.zone) == (&other.text, &other.zone)
     }
 }
 
@@ -225,7 +225,7 @@ impl Eq for Schedule {}
 
 impl Hash for Schedule {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.text, self.zone).hash(state);
+        (&self.text, &self.zone).hash(state);
     }
 }
 

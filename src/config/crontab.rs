@@ -329,7 +329,7 @@ impl Reader {
             return None;
         }
         let texts: Vec<&str> = fields.iter().map(|word| word.text.as_str()).collect();
-        match Schedule::parse(&texts.join(" "), self.defaults.zone) {
+        match Schedule::parse(&texts.join(" "), self.defaults.zone.clone()) {
             Ok(schedule) => Some(schedule),
             Err(error) => {
                 self.fault(start, error);

@@ -207,7 +207,7 @@ impl<'a> Reader<'a> {
             source::parse(&source_text, &options),
         );
         let schedule = self.parse(setting::SCHEDULE, |text| {
-            Schedule::parse(text, defaults.zone)
+            Schedule::parse(text, defaults.zone.clone())
         });
         Some(vec![Entry {
             metric: defaults.metric(name?).into(),

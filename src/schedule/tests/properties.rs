@@ -54,7 +54,7 @@ proptest! {
     #[test]
     fn next_is_the_first_that_is_due(
         (schedule, at) in a_schedule().prop_flat_map(|schedule| {
-            let zone = schedule.zone();
+            let zone = schedule.zone().clone();
             (Just(schedule), a_moment(zone))
         }),
     ) {
