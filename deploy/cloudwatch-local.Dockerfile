@@ -3,6 +3,8 @@
 #
 #     docker build -t cloudwatch-local -f deploy/cloudwatch-local.Dockerfile .
 #
+# Set CLOUDWATCH_LOCAL_ALLOW_HOSTS to the name that others reach its container by.
+#
 # The builder is that of the publisher's Dockerfile, or any other with Rust's musl target.
 ARG RUST_IMAGE=rust:1.95.0-alpine3.22
 

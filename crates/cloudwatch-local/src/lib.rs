@@ -21,6 +21,7 @@
 mod connection;
 mod credentials;
 mod fault;
+mod host;
 mod inspect;
 mod page;
 mod protocol;
@@ -34,6 +35,7 @@ mod store;
 
 pub use credentials::Credentials;
 pub use fault::{Blame, Fault};
+pub use host::{Host, ParseHostError};
 pub use refusal::Refusal;
 pub use server::{Builder, CloudWatchLocal, StartError};
 pub use store::{

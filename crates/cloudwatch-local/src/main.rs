@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
-use cloudwatch_local::{CloudWatchLocal, Credentials};
+use cloudwatch_local::{Builder, CloudWatchLocal, Credentials, Host};
 use tokio::net::lookup_host;
 use tokio::signal::unix::{SignalKind, signal};
 
 const LISTEN_VARIABLE: &str = "CLOUDWATCH_LOCAL_LISTEN";
+const HOSTS_VARIABLE: &str = "CLOUDWATCH_LOCAL_ALLOW_HOSTS";
 const LISTEN_DEFAULT: &str = "127.0.0.1:4580";
 /// Two weeks of a metric that is published once a minute.
 const POINTS_KEPT: usize = 20_160;
@@ -24,10 +25,15 @@ const VERSION: &str = concat!("cloudwatch-local ", env!("CARGO_PKG_VERSION"), "\
 const HELP: &str = "\
 A small, strict CloudWatch endpoint on this machine.
 
-cloudwatch-local [--listen HOST:PORT] [--credentials KEY:SECRET[:TOKEN[:END]]]... [--report FILE]
+cloudwatch-local [--listen HOST:PORT] [--allow-host HOST]...
+                 [--credentials KEY:SECRET[:TOKEN[:END]]]... [--report FILE]
 cloudwatch-local --version
 
   --listen       where to listen (else CLOUDWATCH_LOCAL_LISTEN, else 127.0.0.1:4580)
+  --allow-host   a name that it is reached by, such as that of its container; else
+                 CLOUDWATCH_LOCAL_ALLOW_HOSTS, names with commas between them. Requests for
+                 its own address, localhost and the host that it listens as are answered
+                 without that, all others are refused
   --credentials  an access key that is known, with its secret (else test:test), the session
                  token that it needs, and the Unix second from which on it has expired
   --report       when stopped, write what was received to this file, as /series shows it
@@ -58,6 +64,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     #[allow(clippy::disallowed_methods)] // A program's main reads the environment.
     let listen = std::env::var(LISTEN_VARIABLE).ok();
     let mut listen = listen.filter(|text| !text.is_empty());
+    #[allow(clippy::disallowed_methods)]
+    let names = std::env::var(HOSTS_VARIABLE).unwrap_or_default();
+    let mut hosts = Vec::new();
     let mut report = None;
     let mut builder = CloudWatchLocal::builder().keep(POINTS_KEPT, REQUESTS_KEPT);
 
@@ -69,6 +78,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         };
         match argument.as_str() {
             "--listen" => listen = Some(value()?),
+            "--allow-host" => hosts.push(value()?.parse::<Host>()?),
             "--credentials" => {
                 builder = builder.credentials(credentials(&value()?)?);
             }
@@ -80,6 +90,16 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
     let listen = listen.as_deref().unwrap_or(LISTEN_DEFAULT);
     let addr = resolve(listen).await?;
+    if hosts.is_empty() {
+        let names = names.split(',').map(str::trim);
+        let names = names.filter(|name| !name.is_empty());
+        hosts = names.map(str::parse).collect::<Result<_, _>>()?;
+    }
+    // As it was told to listen, for that is what its users write.
+    let name = listen
+        .rsplit_once(':')
+        .and_then(|(name, _)| name.parse().ok());
+    builder = hosts.into_iter().chain(name).fold(builder, Builder::host);
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

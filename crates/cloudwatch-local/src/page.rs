@@ -12,6 +12,7 @@ use hyper::{Response, StatusCode, Uri};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::refusal::Refusal;
 use crate::state::{Inner, State};
 use crate::store::{RefusedRequest, Series};
 
@@ -64,6 +65,13 @@ pub(crate) fn show(uri: &Uri, state: &State) -> Response<Full<Bytes>> {
             json!({"error": "no such page", "pages": ROUTES}),
         ),
     };
+    respond(status, "application/json", format!("{value:#}\n").into())
+}
+
+/// For one who is not to look.
+pub(crate) fn refuse(refusal: &Refusal) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(refusal.status).expect("a refusal has a status of HTTP");
+    let value = json!({ "error": refusal.message });
     respond(status, "application/json", format!("{value:#}\n").into())
 }
 

@@ -7,6 +7,14 @@ use minicbor::{Decoder, Encoder};
 
 use crate::refusal::Refusal;
 
+// How much each list may hold (API Reference, `PutMetricData` and `MetricDatum`). One element
+// more is read, for `rules` to see that there are too many; the rest is passed over, lest a
+// body of empty elements takes hundreds of times its size.
+pub(crate) const DATA_MAX: usize = 1000;
+pub(crate) const DIMENSIONS_MAX: usize = 30;
+/// Most distinct values of one datum.
+pub(crate) const VALUES_MAX: usize = 150;
+
 /// The input of `PutMetricData`, as it was sent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Input {
@@ -73,7 +81,7 @@ fn input(d: &mut Decoder<'_>) -> Result<Input, Error> {
     members(d, |key, d| {
         match key {
             "Namespace" => input.namespace = Some(text(d)?),
-            "MetricData" => input.data = list(d, datum)?,
+            "MetricData" => input.data = list(d, DATA_MAX, datum)?,
             "EntityMetricData" => {
                 input.has_entities = true;
                 d.skip()?;
@@ -90,12 +98,12 @@ fn datum(d: &mut Decoder<'_>) -> Result<Datum, Error> {
     members(d, |key, d| {
         match key {
             "MetricName" => datum.name = Some(text(d)?),
-            "Dimensions" => datum.dimensions = list(d, dimension)?,
+            "Dimensions" => datum.dimensions = list(d, DIMENSIONS_MAX, dimension)?,
             "Timestamp" => datum.timestamp = Some(timestamp(d)?),
             "Value" => datum.value = Some(number(d)?),
             "StatisticValues" => datum.statistics = Some(statistics(d)?),
-            "Values" => datum.values = Some(list(d, number)?),
-            "Counts" => datum.counts = Some(list(d, number)?),
+            "Values" => datum.values = Some(list(d, VALUES_MAX, number)?),
+            "Counts" => datum.counts = Some(list(d, VALUES_MAX, number)?),
             "Unit" => datum.unit = Some(text(d)?),
             "StorageResolution" => datum.resolution = Some(d.i64()?),
             _ => d.skip()?,
@@ -152,12 +160,17 @@ fn members<'b>(
 
 fn list<'b, T>(
     d: &mut Decoder<'b>,
+    max: usize,
     item: impl Fn(&mut Decoder<'b>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
     let mut items = Vec::new();
     let mut left = d.array()?;
     while more(d, &mut left)? {
-        items.push(item(d)?);
+        if items.len() > max {
+            d.skip()?;
+        } else {
+            items.push(item(d)?);
+        }
     }
     Ok(items)
 }
@@ -223,6 +236,19 @@ mod tests {
         assert_eq!(input.namespace.as_deref(), Some("Ns"));
         assert_eq!(input.data[0].value, Some(7.0));
         assert_eq!(input.data[0].unit, None);
+    }
+
+    #[test]
+    fn of_too_many_elements_one_more_than_allowed_is_kept() {
+        let mut body = Encoder::new(Vec::new());
+        body.map(1)
+            .and_then(|e| e.str("MetricData")?.array(900_000))
+            .unwrap();
+        let mut body = body.into_writer();
+        body.extend([0xa0].repeat(900_000));
+        let input = read_input(&body).unwrap();
+        assert_eq!(input.data.len(), DATA_MAX + 1);
+        assert!(input.data.capacity() < 2 * DATA_MAX + 2);
     }
 
     #[test]

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::protocol::{Datum, Dimension, Input, StatisticSet};
+use crate::protocol::{
+    DATA_MAX, DIMENSIONS_MAX, Datum, Dimension, Input, StatisticSet, VALUES_MAX,
+};
 use crate::refusal::Refusal;
 use crate::store::{Measure, ReceivedPoint};
 
@@ -18,12 +20,8 @@ mod problems;
 
 use problems::Problems;
 
-const DATA_MAX: usize = 1000;
-const DIMENSIONS_MAX: usize = 30;
 const NAME_MAX: usize = 255;
 const DIMENSION_VALUE_MAX: usize = 1024;
-/// Most distinct values of one datum.
-const VALUES_MAX: usize = 150;
 const PAST_DAYS: i64 = 14;
 const FUTURE_HOURS: i64 = 2;
 

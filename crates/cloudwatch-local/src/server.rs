@@ -5,16 +5,20 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
 use crate::connection::serve;
 use crate::credentials::{Credentials, Keyring};
+use crate::host::{Host, Hosts};
 use crate::state::{Clock, State};
 use crate::store::Keep;
 
+/// Connections at a time. More wait until one ends, which each does in the end. A publisher
+/// has one for each namespace, a browser a few.
+const CONNECTIONS_MAX: usize = 128;
 /// The access key, and the secret, that are known unless others are named.
 const DEFAULT_KEY: &str = "test";
 /// Pause after a connection could not be taken (too many files open, say).
@@ -31,6 +35,7 @@ pub struct StartError {
 /// How an endpoint is to be.
 pub struct Builder {
     addr: SocketAddr,
+    hosts: Vec<Host>,
     credentials: Vec<Credentials>,
     regions: Vec<String>,
     keep: Keep,
@@ -42,6 +47,14 @@ impl Builder {
     #[must_use]
     pub fn listen(mut self, addr: SocketAddr) -> Self {
         self.addr = addr;
+        self
+    }
+
+    /// Answers requests that are meant for this host, too. Without it those for `localhost`, an
+    /// address of loopback and the address that a connection came in by are answered.
+    #[must_use]
+    pub fn host(mut self, host: Host) -> Self {
+        self.hosts.push(host);
         self
     }
 
@@ -78,7 +91,7 @@ impl Builder {
     }
 
     /// Listens from here on.
-    pub async fn start(self) -> Result<CloudWatchLocal, StartError> {
+    pub async fn start(mut self) -> Result<CloudWatchLocal, StartError> {
         let mut keyring = Keyring::default();
         for credentials in self.credentials {
             keyring.add(credentials);
@@ -86,7 +99,11 @@ impl Builder {
         if keyring.is_empty() {
             keyring.add(Credentials::new(DEFAULT_KEY, DEFAULT_KEY));
         }
-        let state = Arc::new(State::new(self.clock, self.keep, keyring, self.regions));
+        // As it is shown, and so asked for: 0.0.0.0 is no address of a connection.
+        self.hosts.push(self.addr.ip().into());
+        let hosts = Hosts::new(self.hosts);
+        let state = State::new(self.clock, hosts, self.keep, keyring, self.regions);
+        let state = Arc::new(state);
         let (addr, listening) = Listening::start(self.addr, state.clone()).await?;
         Ok(CloudWatchLocal {
             addr,
@@ -110,6 +127,7 @@ impl CloudWatchLocal {
     pub fn builder() -> Builder {
         Builder {
             addr: (Ipv4Addr::LOCALHOST, 0).into(),
+            hosts: Vec::new(),
             credentials: Vec::new(),
             regions: Vec::new(),
             keep: Keep::ALL,
@@ -171,16 +189,19 @@ impl Listening {
 
 async fn accept(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         tokio::select! {
             _ = &mut stopped => break,
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+            (accepted, place) = accept_one(&listener, &places) => match accepted {
+                Ok(stream) => {
                     state.change(|inner| inner.store.connections += 1);
-                    // Only costs latency if it fails.
-                    let _ = stream.set_nodelay(true);
-                    connections.spawn(serve(stream, state.clone()));
+                    let state = state.clone();
+                    connections.spawn(async move {
+                        serve(stream, state).await;
+                        drop(place);
+                    });
                 }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },
@@ -188,6 +209,17 @@ async fn accept(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::
     }
     drop(listener);
     connections.shutdown().await;
+}
+
+/// The next connection, once there is a place for it.
+async fn accept_one(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (io::Result<TcpStream>, OwnedSemaphorePermit) {
+    let place = places.clone().acquire_owned().await;
+    let place = place.expect("the semaphore is never closed");
+    let accepted = listener.accept().await;
+    (accepted.map(|(stream, _)| stream), place)
 }
 
 #[allow(clippy::disallowed_methods)] // This is the endpoint's clock edge.

@@ -1,11 +1,13 @@
 //! The answer to one request.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::{Instant, sleep};
 
@@ -14,12 +16,13 @@ use crate::fault::{Action, Fault};
 use crate::page;
 use crate::protocol::write_refusal;
 use crate::refusal::Refusal;
+use crate::signature::{Claim, SERVICE};
 use crate::state::State;
 use crate::store::{Outcome, RefusedRequest};
 
 mod read;
 
-use read::{READ_MAX, read, too_large};
+use read::{NoBody, body, read};
 
 const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
@@ -34,10 +37,16 @@ type Answer = Response<Full<Bytes>>;
 pub(crate) async fn answer(
     request: Request<Incoming>,
     state: Arc<State>,
+    own: IpAddr,
     instead: Instead,
 ) -> Result<Answer, Cut> {
-    if request.method() == Method::GET {
-        return Ok(page::show(request.uri(), &state));
+    let (head, body) = request.into_parts();
+    let meant = state.hosts.check(&head, own);
+    if head.method == Method::GET {
+        return Ok(match meant {
+            Ok(()) => page::show(&head.uri, &state),
+            Err(refusal) => page::refuse(&refusal),
+        });
     }
     let arrival = Arrival {
         now: state.now(),
@@ -45,7 +54,7 @@ pub(crate) async fn answer(
     };
     let (number, fault) = state.change(|inner| {
         let number = inner.store.open(arrival.now.into(), arrival.instant);
-        (number, inner.faults.take())
+        (number, meant.is_ok().then(|| inner.faults.take()).flatten())
     });
     let exchange = Exchange {
         state,
@@ -53,7 +62,10 @@ pub(crate) async fn answer(
         number,
         instead,
     };
-    exchange.run(request, fault).await
+    match meant {
+        Ok(()) => exchange.run(head, body, fault).await,
+        Err(refusal) => Ok(exchange.refuse(refusal, 0)),
+    }
 }
 
 /// When a request's headers had arrived.
@@ -74,7 +86,8 @@ struct Exchange {
 impl Exchange {
     async fn run(
         self,
-        request: Request<Incoming>,
+        head: Parts,
+        incoming: Incoming,
         mut fault: Option<Fault>,
     ) -> Result<Answer, Cut> {
         if let Some(fault) = &fault {
@@ -84,13 +97,16 @@ impl Exchange {
                 return Err(Cut);
             }
         }
-        let (head, body) = request.into_parts();
-        let body = match Limited::new(body, READ_MAX).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                return Ok(self.refuse(too_large(READ_MAX), 0));
-            }
-            Err(_) => return Err(Cut),
+        // Nothing is read from one whose signature cannot be good.
+        let now = self.arrival.now;
+        let claim = Claim::read(&head.headers, &self.state.lock().keyring, SERVICE, now);
+        let signed = match claim {
+            Ok(claim) => match body(incoming).await {
+                Ok(body) => Ok((claim, body)),
+                Err(NoBody::Refused(refusal)) => Err(refusal),
+                Err(NoBody::Cut) => return Err(Cut),
+            },
+            Err(refusal) => Err(refusal),
         };
         // A fault that lets the request pass shapes the end of it instead.
         let ending = fault.take_if(|fault| {
@@ -103,8 +119,9 @@ impl Exchange {
         if let Some(fault) = fault {
             return self.misbehave(fault, 0).await;
         }
-        // Bound, so that the lock is not held while a refusal is noted.
-        let received = read(&head, &body, self.arrival, &self.state.lock());
+        let regions = self.state.lock().regions.clone();
+        let received =
+            signed.and_then(|(claim, body)| read(&head, &claim, &body, self.arrival, &regions));
         let request = match received {
             Ok(request) => request,
             Err(refusal) => return Ok(self.refuse(refusal, 0)),

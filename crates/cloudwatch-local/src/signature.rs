@@ -41,55 +41,78 @@ pub(crate) struct Signer {
     pub(crate) region: String,
 }
 
-/// Who signed the request, or why it is refused.
-pub(crate) fn verify(
-    wire: Wire<'_>,
-    keyring: &Keyring,
-    service: &str,
-    now: DateTime<Utc>,
-) -> Result<Signer, Refusal> {
-    let authorization = Authorization::read(wire.headers)?;
-    let date = request_date(wire.headers)?;
-    authorization.check_signed_headers(wire.headers)?;
-    let credentials = keyring
-        .find(authorization.scope.access_key)
-        .ok_or_else(|| unknown_token("The security token included in the request is invalid."))?;
-    check_token(credentials, wire.headers, now)?;
-    authorization.scope.check(service, date)?;
-    check_age(date, now)?;
+/// What the headers say of the signer. They are in order, so that it is worth reading what
+/// was signed.
+pub(crate) struct Claim<'a> {
+    authorization: Authorization<'a>,
+    date: DateTime<Utc>,
+    secret_key: String,
+    service: &'static str,
+}
 
-    let payload = hex::encode(Sha256::digest(wire.body));
-    if let Some(claimed) = header(wire.headers, "x-amz-content-sha256")
-        && claimed != payload
-    {
-        return Err(mismatch(
-            "The provided 'x-amz-content-sha256' header does not match what was computed.",
-        ));
+impl<'a> Claim<'a> {
+    /// The claim, or why the request is refused whatever its body is.
+    pub(crate) fn read(
+        headers: &'a HeaderMap,
+        keyring: &Keyring,
+        service: &'static str,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
+        let authorization = Authorization::read(headers)?;
+        let date = request_date(headers)?;
+        authorization.check_signed_headers(headers)?;
+        let credentials = keyring
+            .find(authorization.scope.access_key)
+            .ok_or_else(|| {
+                unknown_token("The security token included in the request is invalid.")
+            })?;
+        check_token(credentials, headers, now)?;
+        authorization.scope.check(service, date)?;
+        check_age(date, now)?;
+        Ok(Self {
+            authorization,
+            date,
+            secret_key: credentials.secret_key.clone(),
+            service,
+        })
     }
-    let canonical = canonical_request(wire, authorization.signed_headers, &payload);
-    let scope = &authorization.scope;
-    let to_sign = format!(
-        "{ALGORITHM}\n{date}\n{day}/{region}/{service}/{TERMINATOR}\n{hash}",
-        date = date.format(DATE_FORMAT),
-        day = scope.day,
-        region = scope.region,
-        hash = hex::encode(Sha256::digest(&canonical)),
-    );
-    let given = hex::decode(authorization.signature).unwrap_or_default();
-    signing_key(&credentials.secret_key, scope, service)
-        .chain_update(&to_sign)
-        .verify_slice(&given)
-        .map_err(|_| {
-            mismatch(
-                "The request signature we calculated does not match the signature you provided. \
-                 Check your AWS Secret Access Key and signing method. \
-                 Consult the service documentation for details.",
-            )
-        })?;
-    Ok(Signer {
-        access_key: scope.access_key.to_owned(),
-        region: scope.region.to_owned(),
-    })
+
+    /// Who signed the request, or why it is refused.
+    pub(crate) fn verify(&self, wire: Wire<'_>) -> Result<Signer, Refusal> {
+        let payload = hex::encode(Sha256::digest(wire.body));
+        if let Some(claimed) = header(wire.headers, "x-amz-content-sha256")
+            && claimed != payload
+        {
+            return Err(mismatch(
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+            ));
+        }
+        let canonical = canonical_request(wire, self.authorization.signed_headers, &payload);
+        let scope = &self.authorization.scope;
+        let to_sign = format!(
+            "{ALGORITHM}\n{date}\n{day}/{region}/{service}/{TERMINATOR}\n{hash}",
+            date = self.date.format(DATE_FORMAT),
+            day = scope.day,
+            region = scope.region,
+            service = self.service,
+            hash = hex::encode(Sha256::digest(&canonical)),
+        );
+        let given = hex::decode(self.authorization.signature).unwrap_or_default();
+        signing_key(&self.secret_key, scope, self.service)
+            .chain_update(&to_sign)
+            .verify_slice(&given)
+            .map_err(|_| {
+                mismatch(
+                    "The request signature we calculated does not match the signature you provided. \
+                     Check your AWS Secret Access Key and signing method. \
+                     Consult the service documentation for details.",
+                )
+            })?;
+        Ok(Signer {
+            access_key: scope.access_key.to_owned(),
+            region: scope.region.to_owned(),
+        })
+    }
 }
 
 fn request_date(headers: &HeaderMap) -> Result<DateTime<Utc>, Refusal> {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::credentials::Keyring;
 use crate::fault::Faults;
+use crate::host::Hosts;
 use crate::store::{Keep, Store};
 
 /// Tells the wall-clock time.
@@ -18,6 +19,8 @@ pub(crate) struct State {
     clock: Clock,
     /// Tells this endpoint from one that was there before it.
     pub(crate) started: SystemTime,
+    /// Under which hosts it answers.
+    pub(crate) hosts: Hosts,
     inner: Mutex<Inner>,
     changed: watch::Sender<()>,
 }
@@ -40,10 +43,17 @@ pub(crate) struct ClockOffset {
 }
 
 impl State {
-    pub(crate) fn new(clock: Clock, keep: Keep, keyring: Keyring, regions: Vec<String>) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        hosts: Hosts,
+        keep: Keep,
+        keyring: Keyring,
+        regions: Vec<String>,
+    ) -> Self {
         Self {
             started: clock(),
             clock,
+            hosts,
             inner: Mutex::new(Inner {
                 store: Store::new(keep),
                 keyring,

@@ -68,6 +68,8 @@ fn publisher_finds_the_endpoint_and_so_does_a_browser() {
         environment(&publisher)["AWS_ENDPOINT_URL_CLOUDWATCH"],
         format!("http://cloudwatch:{port}")
     );
+    let hosts = &environment(&endpoint)["CLOUDWATCH_LOCAL_ALLOW_HOSTS"];
+    assert_eq!(hosts, "cloudwatch", "or it answers 421");
     assert_eq!(publisher["depends_on"], json!(["cloudwatch"]));
     assert_eq!(
         endpoint["ports"],

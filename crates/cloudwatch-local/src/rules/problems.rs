@@ -5,6 +5,9 @@ use crate::refusal::Refusal;
 /// Magnitudes beyond 2^360 are refused, and so are those below 2^-360 but for zero.
 const EXPONENT_MAX: i32 = 360;
 
+/// Most lines of an answer: as many as a request may have points.
+const LINES_MAX: usize = 1000;
+
 /// All problems of one kind go into one answer, a line each.
 #[derive(Default)]
 pub(super) struct Problems {
@@ -62,12 +65,14 @@ impl Problems {
     }
 
     pub(super) fn missing(&mut self, at: &str) {
-        self.missing
-            .push(format!("The parameter {at} is required."));
+        push(
+            &mut self.missing,
+            format!("The parameter {at} is required."),
+        );
     }
 
     pub(super) fn invalid(&mut self, line: String) {
-        self.invalid.push(line);
+        push(&mut self.invalid, line);
     }
 
     pub(super) fn invalid_value(&mut self, value: &str, at: &str) {
@@ -75,6 +80,12 @@ impl Problems {
     }
 
     pub(super) fn combination(&mut self, line: String) {
-        self.combination.push(line);
+        push(&mut self.combination, line);
+    }
+}
+
+fn push(lines: &mut Vec<String>, line: String) {
+    if lines.len() < LINES_MAX {
+        lines.push(line);
     }
 }

@@ -1,35 +1,64 @@
 //! From the bytes of a request to its points, or to the reason why it is refused.
 
 use std::io::Read;
+use std::time::Duration;
 
+use bytes::Bytes;
 use flate2::read::GzDecoder;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
 use hyper::http::request::Parts;
+use tokio::time::timeout;
 
 use super::Arrival;
 use crate::protocol::read_input;
 use crate::refusal::Refusal;
 use crate::rules;
-use crate::signature::{self, SERVICE, Wire};
-use crate::state::Inner;
+use crate::signature::{Claim, Wire};
 use crate::store::ReceivedRequest;
 
 /// Largest request, compressed or not (API Reference, `PutMetricData`: 1 MB).
 const BODY_MAX: usize = 1024 * 1024;
-/// Where reading stops; a body between the limits is read to answer it in order.
-pub(super) const READ_MAX: usize = 16 * BODY_MAX;
+/// For a body to arrive.
+const BODY_TIME: Duration = Duration::from_secs(20);
 const OPERATION: &str = "/service/GraniteServiceVersion20100801/operation/PutMetricData";
+
+/// Why there is no body.
+pub(super) enum NoBody {
+    /// The client went away.
+    Cut,
+    Refused(Refusal),
+}
+
+/// The body, up to the size that is allowed.
+pub(super) async fn body(body: Incoming) -> Result<Bytes, NoBody> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > BODY_MAX {
+        return Err(NoBody::Refused(too_large(announced)));
+    }
+    match timeout(BODY_TIME, Limited::new(body, BODY_MAX).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(NoBody::Refused(too_large(BODY_MAX + 1)))
+        }
+        Ok(Err(_)) => Err(NoBody::Cut),
+        Err(_) => Err(NoBody::Refused(Refusal::new(
+            408,
+            "RequestTimeout",
+            format!("The body did not arrive within {BODY_TIME:?}."),
+        ))),
+    }
+}
 
 /// The request as it is kept, or why it is refused.
 pub(super) fn read(
     head: &Parts,
+    claim: &Claim<'_>,
     body: &[u8],
     arrival: Arrival,
-    inner: &Inner,
+    regions: &[String],
 ) -> Result<ReceivedRequest, Refusal> {
     let header = |name| head.headers.get(name).and_then(|v| v.to_str().ok());
-    if body.len() > BODY_MAX {
-        return Err(too_large(body.len()));
-    }
     let wire = Wire {
         method: head.method.as_str(),
         path: head.uri.path(),
@@ -37,8 +66,8 @@ pub(super) fn read(
         headers: &head.headers,
         body,
     };
-    let signer = signature::verify(wire, &inner.keyring, SERVICE, arrival.now)?;
-    if !inner.regions.is_empty() && !inner.regions.contains(&signer.region) {
+    let signer = claim.verify(wire)?;
+    if !regions.is_empty() && !regions.contains(&signer.region) {
         return Err(Refusal::new(
             403,
             "SignatureDoesNotMatch",
@@ -101,7 +130,7 @@ fn decompress(body: &[u8]) -> Result<Vec<u8>, Refusal> {
     Ok(plain)
 }
 
-pub(super) fn too_large(size: usize) -> Refusal {
+fn too_large(size: usize) -> Refusal {
     Refusal::new(
         413,
         "RequestEntityTooLarge",

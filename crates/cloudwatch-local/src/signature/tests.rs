@@ -118,7 +118,7 @@ fn verify_at(request: &str, now: &str) -> Result<Signer, Refusal> {
     }
     let mut keyring = Keyring::default();
     keyring.add(credentials);
-    verify(wire, &keyring, "service", now.parse().unwrap())
+    Claim::read(&headers, &keyring, "service", now.parse().unwrap())?.verify(wire)
 }
 
 fn code(request: &str) -> String {

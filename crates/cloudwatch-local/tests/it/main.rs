@@ -5,6 +5,7 @@
 
 mod arguments;
 mod faults;
+mod limits;
 mod pages;
 mod requests;
 mod support;

@@ -10,7 +10,7 @@ use crate::support::{client, datum, endpoint, send};
 /// Head and body of the answer to a GET.
 async fn get(endpoint: &CloudWatchLocal, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(endpoint.addr()).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
