@@ -6,9 +6,9 @@ use crate::client::DockerApiClient;
 use crate::error::DockerClientError;
 use crate::exec::{Exec, ExecResult, ExecStream};
 use crate::info::ContainerInfo;
-use crate::lifecycle::ContainerExit;
 use crate::logs::{ContainerLogs, LogOptions, LogStream};
 use crate::stats::ContainerStats;
+use crate::wait::ContainerExit;
 
 /// A container that was found; its operations go by id.
 #[derive(Clone, Debug)]

@@ -2,8 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use bollard::models::{
+    ContainerConfig, ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum, PortMap,
+};
+use bollard::query_parameters::InspectContainerOptions;
+
 use crate::client::DockerApiClient;
+use crate::engine::DEADLINE;
+use crate::engine::call::Call;
 use crate::error::DockerClientError;
+use crate::name;
 use crate::timestamp::Timestamp;
 
 /// A container's state, as the engine has it.
@@ -24,6 +32,26 @@ pub enum ContainerState {
     Exited,
     /// Could not be removed.
     Dead,
+}
+
+impl ContainerState {
+    /// Whether its main process exists: running or paused.
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+
+    /// As the API spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Restarting => "restarting",
+            Self::Removing => "removing",
+            Self::Exited => "exited",
+            Self::Dead => "dead",
+        }
+    }
 }
 
 /// What the container's health check says.
@@ -138,21 +166,234 @@ pub struct ContainerInfo {
 
 impl DockerApiClient {
     /// Everything about one container.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// let docker = docker_client::get_docker_client().await?;
+    /// let info = docker.get_container_info("web").await?;
+    /// println!("{} runs {} since {:?}", info.name, info.image, info.started);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn get_container_info(&self, name: &str) -> Result<ContainerInfo, DockerClientError> {
-        let _ = name;
-        Err(DockerClientError::unfinished("info"))
+        self.inspect(name).await.map(ContainerInfo::from)
     }
 
-    /// Whether there is such a container, running or not. An engine that cannot be reached is
-    /// an error.
+    /// Whether there is such a container, running or not.
+    ///
+    /// # Errors
+    ///
+    /// An engine that cannot be reached is an error, not `false`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// let docker = docker_client::get_docker_client().await?;
+    /// if !docker.container_exists("web").await? {
+    ///     println!("there is no web");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn container_exists(&self, name: &str) -> Result<bool, DockerClientError> {
-        let _ = name;
-        Err(DockerClientError::unfinished("exists"))
+        match self.inspect(name).await {
+            Ok(_) => Ok(true),
+            Err(DockerClientError::ContainerNotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Whether the container exists and runs; a paused one runs. An engine that cannot be reached is an error.
+    /// Whether the container exists and runs; a paused one runs.
+    ///
+    /// # Errors
+    ///
+    /// An engine that cannot be reached is an error, not `false`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// let docker = docker_client::get_docker_client().await?;
+    /// println!("running: {}", docker.container_is_running("web").await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn container_is_running(&self, name: &str) -> Result<bool, DockerClientError> {
-        let _ = name;
-        Err(DockerClientError::unfinished("running"))
+        match self.get_container_info(name).await {
+            Ok(info) => Ok(info.state.is_running()),
+            Err(DockerClientError::ContainerNotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
+
+    pub(crate) async fn inspect(
+        &self,
+        name: &str,
+    ) -> Result<ContainerInspectResponse, DockerClientError> {
+        let call = Call::container("inspect", name);
+        let id = name::container(name)?;
+        let ask = |docker| {
+            bollard::Docker::inspect_container(docker, id, None::<InspectContainerOptions>)
+        };
+        self.engine.call(call, DEADLINE, ask).await
+    }
+}
+
+impl From<ContainerInspectResponse> for ContainerInfo {
+    fn from(answer: ContainerInspectResponse) -> Self {
+        let state = answer.state.unwrap_or_default();
+        let config = answer.config.unwrap_or_default();
+        let host = answer.host_config.unwrap_or_default();
+        let settings = answer.network_settings.unwrap_or_default();
+        let log = host.log_config.unwrap_or_default();
+        let status = state_of(state.status, state.running);
+        let code = state.exit_code.unwrap_or(0);
+        let ran = !status.is_running() && (status != ContainerState::Created || code != 0);
+        let health = state.health.and_then(|health| health.status);
+        Self {
+            id: answer.id.unwrap_or_default(),
+            name: bare_name(answer.name.as_deref().unwrap_or_default()),
+            image: config.image.clone().unwrap_or_default(),
+            image_id: answer.image.unwrap_or_default(),
+            state: status,
+            health: health.map_or(Health::None, health_of),
+            created: answer.created.as_deref().and_then(moment),
+            started: state.started_at.as_deref().and_then(moment),
+            finished: state.finished_at.as_deref().and_then(moment),
+            exit_code: ran.then_some(code),
+            error: state.error.unwrap_or_default(),
+            oom_killed: state.oom_killed.unwrap_or_default(),
+            restarts: u64::try_from(answer.restart_count.unwrap_or(0)).unwrap_or(0),
+            pid: state.pid.unwrap_or(0),
+            command: answer
+                .path
+                .into_iter()
+                .chain(answer.args.unwrap_or_default())
+                .collect(),
+            ports: ports_of(&config, settings.ports.unwrap_or_default()),
+            mounts: answer
+                .mounts
+                .unwrap_or_default()
+                .into_iter()
+                .map(|mount| MountInfo {
+                    kind: mount.typ.unwrap_or_default(),
+                    name: mount.name.filter(|name| !name.is_empty()),
+                    source: mount.source.unwrap_or_default(),
+                    destination: mount.destination.unwrap_or_default(),
+                    writable: mount.rw.unwrap_or_default(),
+                })
+                .collect(),
+            networks: networks_of(settings.networks.unwrap_or_default()),
+            environment: config
+                .env
+                .unwrap_or_default()
+                .iter()
+                .map(|pair| variable(pair))
+                .collect(),
+            labels: config.labels.unwrap_or_default().into_iter().collect(),
+            tty: config.tty.unwrap_or_default(),
+            log_driver: log.typ.unwrap_or_default(),
+            log_options: log.config.unwrap_or_default().into_iter().collect(),
+            auto_remove: host.auto_remove.unwrap_or_default(),
+            working_dir: config.working_dir.unwrap_or_default(),
+            user: config.user.unwrap_or_default(),
+        }
+    }
+}
+
+/// The API puts a slash before names.
+pub(crate) fn bare_name(name: &str) -> String {
+    name.strip_prefix('/').unwrap_or(name).to_owned()
+}
+
+/// Go's zero time means never.
+fn moment(text: &str) -> Option<Timestamp> {
+    if text.starts_with("0001-") {
+        return None;
+    }
+    text.parse().ok()
+}
+
+fn variable(pair: &str) -> (String, String) {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    (name.to_owned(), value.to_owned())
+}
+
+fn state_of(status: Option<ContainerStateStatusEnum>, running: Option<bool>) -> ContainerState {
+    use ContainerStateStatusEnum as Status;
+    match status {
+        Some(Status::CREATED) => ContainerState::Created,
+        Some(Status::RUNNING | Status::STOPPING) => ContainerState::Running,
+        Some(Status::PAUSED) => ContainerState::Paused,
+        Some(Status::RESTARTING) => ContainerState::Restarting,
+        Some(Status::REMOVING) => ContainerState::Removing,
+        Some(Status::EXITED) => ContainerState::Exited,
+        Some(Status::DEAD) => ContainerState::Dead,
+        Some(Status::EMPTY) | None => match running {
+            Some(true) => ContainerState::Running,
+            _ => ContainerState::Exited,
+        },
+    }
+}
+
+fn health_of(status: HealthStatusEnum) -> Health {
+    match status {
+        HealthStatusEnum::STARTING => Health::Starting,
+        HealthStatusEnum::HEALTHY => Health::Healthy,
+        HealthStatusEnum::UNHEALTHY => Health::Unhealthy,
+        HealthStatusEnum::EMPTY | HealthStatusEnum::NONE => Health::None,
+    }
+}
+
+/// Published ports, and those that are only exposed: a stopped container has only these.
+fn ports_of(config: &ContainerConfig, published: PortMap) -> Vec<PortInfo> {
+    let mut ports = Vec::new();
+    for port in config.exposed_ports.iter().flatten() {
+        if !published.contains_key(port) {
+            ports.extend(port_of(port, None));
+        }
+    }
+    for (port, bindings) in &published {
+        let bindings = bindings.as_deref().unwrap_or_default();
+        if bindings.is_empty() {
+            ports.extend(port_of(port, None));
+        }
+        for binding in bindings {
+            let ip = binding.host_ip.clone().unwrap_or_default();
+            let host = binding
+                .host_port
+                .as_deref()
+                .and_then(|port| port.parse().ok());
+            ports.extend(port_of(port, host.map(|port| (ip, port))));
+        }
+    }
+    ports.sort();
+    ports
+}
+
+/// `80/tcp`.
+fn port_of(text: &str, host: Option<(String, u16)>) -> Option<PortInfo> {
+    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    Some(PortInfo {
+        container_port: port.parse().ok()?,
+        protocol: protocol.to_owned(),
+        host,
+    })
+}
+
+fn networks_of(
+    networks: std::collections::HashMap<String, bollard::models::EndpointSettings>,
+) -> Vec<NetworkInfo> {
+    let mut networks: Vec<NetworkInfo> = networks
+        .into_iter()
+        .map(|(name, endpoint)| NetworkInfo {
+            name,
+            network_id: endpoint.network_id.unwrap_or_default(),
+            ip_address: endpoint.ip_address.unwrap_or_default(),
+            aliases: endpoint.aliases.unwrap_or_default(),
+        })
+        .collect();
+    networks.sort_by(|a, b| a.name.cmp(&b.name));
+    networks
 }

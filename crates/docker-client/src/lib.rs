@@ -16,9 +16,12 @@
 //! # }
 //! ```
 
+mod address;
 mod archive;
 mod client;
 mod container;
+mod create;
+mod engine;
 mod error;
 mod events;
 mod exec;
@@ -27,28 +30,35 @@ mod info;
 mod lifecycle;
 mod list;
 mod logs;
+mod name;
 mod network;
 mod stats;
 mod timestamp;
+mod transport;
+mod version;
 mod volume;
+mod wait;
 
 /// The models of the API, for what this crate has no types of its own for.
 pub use bollard::models;
 
 pub use archive::{ArchiveLimits, ArchiveStream};
-pub use client::{DockerApiClient, EngineVersion, get_docker_client};
+pub use client::{DockerApiClient, get_docker_client};
 pub use container::Container;
+pub use create::{CreateContainer, PortPublish};
 pub use error::{Cause, DockerClientError, NameKind};
 pub use events::{Event, EventItem, EventKind, EventOptions, EventStream};
 pub use exec::{Exec, ExecItem, ExecResult, ExecStream};
 pub use image::{BuildOptions, ImageProgress, ImageSummary, ProgressStream};
 pub use info::{ContainerInfo, ContainerState, Health, MountInfo, NetworkInfo, PortInfo};
-pub use lifecycle::{ContainerExit, CreateContainer, PortPublish};
 pub use list::{ContainerSummary, ListOptions};
 pub use logs::{
-    ContainerLogs, LogCursor, LogGap, LogItem, LogLine, LogOptions, LogPosition, LogStream, Source,
+    ContainerLogs, LogCursor, LogGap, LogItem, LogLine, LogOptions, LogPosition, LogStream,
+    ParseCursorError, Source,
 };
 pub use network::{NetworkDetails, NetworkSummary};
 pub use stats::{ContainerStats, StatsStream};
 pub use timestamp::{ParseTimestampError, Timestamp};
+pub use version::EngineVersion;
 pub use volume::VolumeInfo;
+pub use wait::ContainerExit;

@@ -1,176 +1,310 @@
-//! Making, starting, stopping and removing containers.
+//! Starting, stopping and removing containers.
 
-use std::collections::BTreeMap;
+use std::future::Future;
 use std::time::Duration;
 
-use bollard::models::ContainerCreateBody;
+use bollard::Docker;
+use bollard::query_parameters::{
+    KillContainerOptions, RemoveContainerOptions, RenameContainerOptions,
+    RestartContainerOptionsBuilder, StopContainerOptionsBuilder,
+};
 
 use crate::client::DockerApiClient;
+use crate::engine::DEADLINE;
+use crate::engine::call::Call;
 use crate::error::DockerClientError;
+use crate::name;
 
-/// A container to make. What has no field here goes into `body`, which the other fields are
-/// laid over.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct CreateContainer {
-    /// The image.
-    pub image: String,
-    /// The name; default: the engine invents one.
-    pub name: Option<String>,
-    /// The command; default: the image's.
-    pub cmd: Option<Vec<String>>,
-    /// What runs the command; default: the image's.
-    pub entrypoint: Option<Vec<String>>,
-    /// Variables, `(name, value)`.
-    pub env: Vec<(String, String)>,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// The working directory; default: the image's.
-    pub workdir: Option<String>,
-    /// The user; default: the image's.
-    pub user: Option<String>,
-    /// Give it a terminal.
-    pub tty: bool,
-    /// Mounts as `docker run --volume` has them: `/host:/container:ro`, `volume:/container`.
-    pub volumes: Vec<String>,
-    /// Ports to publish.
-    pub ports: Vec<PortPublish>,
-    /// The network; default: the engine's.
-    pub network: Option<String>,
-    /// Most memory in bytes.
-    pub memory: Option<u64>,
-    /// Most processors, as 1.5.
-    pub cpus: Option<f64>,
-    /// Most processes.
-    pub pids_limit: Option<u32>,
-    /// The engine removes it at its end, its log included.
-    pub auto_remove: bool,
-    /// The logging driver and its options; default: the engine's.
-    pub log: Option<(String, BTreeMap<String, String>)>,
-    /// `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:5`.
-    pub restart: Option<String>,
-    /// As `linux/arm64`; default: the engine's.
-    pub platform: Option<String>,
-    /// All else, as the API has it.
-    pub body: ContainerCreateBody,
-}
-
-/// A port to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortPublish {
-    /// Inside the container.
-    pub container_port: u16,
-    /// `tcp`, `udp` or `sctp`.
-    pub protocol: String,
-    /// The host's address; empty for all.
-    pub host_ip: String,
-    /// The host's port; 0 for any free one.
-    pub host_port: u16,
-}
-
-/// How a container ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContainerExit {
-    /// The program's exit code; 128 and a signal's number if that killed it.
-    pub exit_code: i64,
-    /// The engine's words if it could not wait; else empty.
-    pub error: String,
-}
-
-impl CreateContainer {
-    /// A container of this image with all else as the image and the engine have it.
-    pub fn new(image: &str) -> Self {
-        Self {
-            image: image.to_owned(),
-            ..Self::default()
-        }
-    }
-}
+/// The engine's own default.
+const GRACE: Duration = Duration::from_secs(10);
+/// What a stop may take beyond its grace.
+const BEYOND_GRACE: Duration = Duration::from_secs(30);
 
 impl DockerApiClient {
-    /// Makes a container and gives its id. It is not started.
-    pub async fn create_container(
-        &self,
-        container: CreateContainer,
-    ) -> Result<String, DockerClientError> {
-        let _ = container;
-        Err(DockerClientError::unfinished("create"))
-    }
-
     /// Starts a container; one that runs is a success.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`]; [`DockerClientError::ContainerCommand`] if
+    /// there is no such program (127) or it may not be executed (126);
+    /// [`DockerClientError::Engine`] for ports that are taken and the like.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// docker_client::get_docker_client().await?.start_container("web").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_container(&self, name: &str) -> Result<(), DockerClientError> {
-        let _ = name;
-        Err(DockerClientError::unfinished("start"))
+        let started = self
+            .act("start", name, DEADLINE, |docker, id| {
+                Docker::start_container(docker, id, None)
+            })
+            .await;
+        match started {
+            Err(DockerClientError::Engine {
+                operation,
+                status,
+                message,
+            }) => {
+                let info = self.get_container_info(name).await.ok();
+                match info.and_then(|info| Some((info.exit_code?, info.command))) {
+                    Some((exit_code @ (126 | 127), command)) => {
+                        Err(DockerClientError::ContainerCommand {
+                            name: name.to_owned(),
+                            command,
+                            exit_code,
+                            output: message,
+                        })
+                    }
+                    _ => Err(DockerClientError::Engine {
+                        operation,
+                        status,
+                        message,
+                    }),
+                }
+            }
+            result => result,
+        }
     }
 
-    /// Stops a container: its stop signal, and after `grace` SIGKILL; default: the container's
-    /// own grace, else 10 s. One that does not run is a success.
+    /// Stops a container: its stop signal, and after `grace` SIGKILL; by default after the
+    /// container's own grace, else 10 s. One that does not run is a success. The deadline is the
+    /// grace and 30 s.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// let docker = docker_client::get_docker_client().await?;
+    /// docker.stop_container("web", Some(std::time::Duration::from_secs(3))).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn stop_container(
         &self,
         name: &str,
         grace: Option<Duration>,
     ) -> Result<(), DockerClientError> {
-        let _ = (name, grace);
-        Err(DockerClientError::unfinished("stop"))
+        let (deadline, seconds) = self.grace(name, grace).await?;
+        self.act("stop", name, deadline, |docker, id| {
+            let options = StopContainerOptionsBuilder::new();
+            let options = seconds
+                .iter()
+                .fold(options, |options, grace| options.t(*grace));
+            Docker::stop_container(docker, id, Some(options.build()))
+        })
+        .await
     }
 
-    /// Stops as [`DockerApiClient::stop_container`] and starts.
+    /// Stops as [`DockerApiClient::stop_container`], and starts.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// docker_client::get_docker_client().await?.restart_container("web", None).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn restart_container(
         &self,
         name: &str,
         grace: Option<Duration>,
     ) -> Result<(), DockerClientError> {
-        let _ = (name, grace);
-        Err(DockerClientError::unfinished("restart"))
+        let (deadline, seconds) = self.grace(name, grace).await?;
+        self.act("restart", name, deadline, |docker, id| {
+            let options = RestartContainerOptionsBuilder::new();
+            let options = seconds
+                .iter()
+                .fold(options, |options, grace| options.t(*grace));
+            Docker::restart_container(docker, id, Some(options.build()))
+        })
+        .await
     }
 
-    /// Freezes a container's processes; a paused one is a success.
+    /// Freezes a container's processes; a paused container is a success.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`], [`DockerClientError::NotRunning`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// docker_client::get_docker_client().await?.pause_container("web").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn pause_container(&self, name: &str) -> Result<(), DockerClientError> {
-        let _ = name;
-        Err(DockerClientError::unfinished("pause"))
+        let paused = self
+            .act("pause", name, DEADLINE, Docker::pause_container)
+            .await;
+        unless_told(paused, "already paused")
     }
 
     /// Lets a paused container go on; one that is not paused is a success.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`], [`DockerClientError::NotRunning`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// docker_client::get_docker_client().await?.unpause_container("web").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn unpause_container(&self, name: &str) -> Result<(), DockerClientError> {
-        let _ = name;
-        Err(DockerClientError::unfinished("unpause"))
+        let unpaused = self
+            .act("unpause", name, DEADLINE, Docker::unpause_container)
+            .await;
+        unless_told(unpaused, "is not paused")
     }
 
-    /// Sends a signal to the main process: `SIGTERM`, `HUP`, `9`; default SIGKILL.
+    /// Sends a signal to the main process: `SIGTERM`, `HUP`, `9`; by default SIGKILL.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`], [`DockerClientError::NotRunning`];
+    /// [`DockerClientError::Engine`] for a signal that there is not.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// docker_client::get_docker_client().await?.kill_container("web", Some("HUP")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn kill_container(
         &self,
         name: &str,
         signal: Option<&str>,
     ) -> Result<(), DockerClientError> {
-        let _ = (name, signal);
-        Err(DockerClientError::unfinished("kill"))
-    }
-
-    /// Waits until a container does not run; no deadline, survives an engine's restart.
-    pub async fn wait_container(&self, name: &str) -> Result<ContainerExit, DockerClientError> {
-        let _ = name;
-        Err(DockerClientError::unfinished("wait"))
+        let signal = signal.unwrap_or("SIGKILL");
+        self.act("kill", name, DEADLINE, |docker, id| {
+            let options = KillContainerOptions {
+                signal: signal.to_owned(),
+            };
+            Docker::kill_container(docker, id, Some(options))
+        })
+        .await
     }
 
     /// Gives a container another name.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`]; [`DockerClientError::Conflict`] if the name is
+    /// taken; [`DockerClientError::InvalidName`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// docker_client::get_docker_client().await?.rename_container("web", "old-web").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn rename_container(
         &self,
         name: &str,
         new_name: &str,
     ) -> Result<(), DockerClientError> {
-        let _ = (name, new_name);
-        Err(DockerClientError::unfinished("rename"))
+        let new_name = name::new_container(new_name)?;
+        self.act("rename", name, DEADLINE, |docker, id| {
+            let options = RenameContainerOptions {
+                name: new_name.to_owned(),
+            };
+            Docker::rename_container(docker, id, options)
+        })
+        .await
     }
 
     /// Removes a container; with `force` a running one too, with `volumes` its anonymous
     /// volumes too.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`]; [`DockerClientError::Conflict`] if it runs, or
+    /// is being removed.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// docker_client::get_docker_client().await?.remove_container("old-web", true, true).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn remove_container(
         &self,
         name: &str,
         force: bool,
         volumes: bool,
     ) -> Result<(), DockerClientError> {
-        let _ = (name, force, volumes);
-        Err(DockerClientError::unfinished("remove"))
+        self.act("remove", name, DEADLINE, |docker, id| {
+            let options = RemoveContainerOptions {
+                v: volumes,
+                force,
+                link: false,
+            };
+            Docker::remove_container(docker, id, Some(options))
+        })
+        .await
+    }
+
+    /// Makes a call that acts on one container and answers nothing.
+    async fn act<'a, F, Fut>(
+        &'a self,
+        verb: &'static str,
+        name: &'a str,
+        deadline: Duration,
+        ask: F,
+    ) -> Result<(), DockerClientError>
+    where
+        F: Fn(&'a Docker, &'a str) -> Fut,
+        Fut: Future<Output = Result<(), bollard::errors::Error>>,
+    {
+        let id = name::container(name)?;
+        let call = Call::container(verb, name);
+        self.engine
+            .call(call, deadline, |docker| ask(docker, id))
+            .await
+    }
+
+    /// How long a stop may take, and the seconds to tell the engine.
+    async fn grace(
+        &self,
+        name: &str,
+        grace: Option<Duration>,
+    ) -> Result<(Duration, Option<i32>), DockerClientError> {
+        if let Some(grace) = grace {
+            let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
+            return Ok((
+                grace + BEYOND_GRACE,
+                Some(i32::try_from(seconds).unwrap_or(i32::MAX)),
+            ));
+        }
+        let own = self
+            .inspect(name)
+            .await?
+            .config
+            .and_then(|config| config.stop_timeout);
+        let own = own.map_or(GRACE, |own| {
+            Duration::from_secs(u64::try_from(own).unwrap_or(u64::MAX))
+        });
+        Ok((own.saturating_add(BEYOND_GRACE), None))
+    }
+}
+
+/// The state that was asked for is a success.
+fn unless_told(
+    result: Result<(), DockerClientError>,
+    words: &str,
+) -> Result<(), DockerClientError> {
+    match result {
+        Err(
+            DockerClientError::Conflict { message, .. } | DockerClientError::Engine { message, .. },
+        ) if message.contains(words) => Ok(()),
+        result => result,
     }
 }

@@ -1,16 +1,31 @@
-//! Logs of containers: read at once or followed without gaps and repeats.
+//! Logs of containers: read at once, or followed without gaps and repeats.
 
 use std::borrow::Cow;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::StreamExt;
 
 use crate::client::DockerApiClient;
 use crate::error::DockerClientError;
 use crate::timestamp::Timestamp;
+
+pub(crate) mod cursor;
+mod follow;
+pub(crate) mod frame;
+mod line;
+mod options;
+mod place;
+mod raw;
+mod reader;
+mod stamp;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use options::LogOptions;
+pub(crate) use options::seconds;
+pub use place::{LogCursor, LogPosition, ParseCursorError};
+pub use stream::LogStream;
 
 /// Which of the two standard streams a line was written to. A container with a TTY has only
 /// [`Source::Stdout`].
@@ -20,52 +35,6 @@ pub enum Source {
     Stdout,
     /// Standard error.
     Stderr,
-}
-
-/// What to read of a container's log.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct LogOptions {
-    /// Read standard output; default `true`.
-    pub stdout: bool,
-    /// Read standard error; default `true`.
-    pub stderr: bool,
-    /// Begin with the last so many lines; default: with the first.
-    pub tail: Option<u64>,
-    /// Begin with the lines of this instant.
-    pub since: Option<Timestamp>,
-    /// End with the lines of this instant.
-    pub until: Option<Timestamp>,
-    /// Ask for the time of each line (reading at once; followed lines always have it).
-    pub timestamps: bool,
-    /// Longer lines come in pieces of this many bytes; default 1 MiB, at least 1.
-    pub max_line: usize,
-    /// Most bytes that [`DockerApiClient::get_container_logs`] collects; default 64 MiB.
-    pub max_bytes: u64,
-    /// Go on when the container is started again; default: end with it.
-    pub follow_restarts: bool,
-    /// How long an engine that does not answer is tried again; default 10 minutes.
-    pub reconnect_for: Duration,
-    /// Go on behind what an earlier stream delivered: its [`LogStream::cursor`].
-    pub cursor: Option<LogCursor>,
-}
-
-impl Default for LogOptions {
-    fn default() -> Self {
-        Self {
-            stdout: true,
-            stderr: true,
-            tail: None,
-            since: None,
-            until: None,
-            timestamps: false,
-            max_line: 1024 * 1024,
-            max_bytes: 64 * 1024 * 1024,
-            follow_restarts: false,
-            reconnect_for: Duration::from_secs(600),
-            cursor: None,
-        }
-    }
 }
 
 /// One line of a log, or a piece of a long one.
@@ -89,7 +58,8 @@ impl LogLine {
     }
 }
 
-/// A hole: the engine threw away the place up to which the log had been read (rotation).
+/// A hole: the engine threw away the place up to which the log had been read, as rotation does,
+/// and what lay behind it may be gone too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogGap {
     /// Which stream it is in.
@@ -109,29 +79,6 @@ pub enum LogItem {
     Gap(LogGap),
 }
 
-/// A place in one stream of a log: all lines up to and with the `lines`th at `nanos`, and
-/// `offset` bytes of the line behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogPosition {
-    /// The instant of the last delivered line.
-    pub nanos: i64,
-    /// How many lines at that instant were delivered whole.
-    pub lines: u32,
-    /// How many bytes of the next line at that instant were delivered in pieces.
-    pub offset: u64,
-}
-
-/// A place in a log; `Display` and `FromStr` are one line of ASCII, for a checkpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogCursor {
-    /// In standard output; `None` if nothing was delivered.
-    pub stdout: Option<LogPosition>,
-    /// In standard error; `None` if nothing was delivered.
-    pub stderr: Option<LogPosition>,
-    /// Lines before this instant are not wanted.
-    pub floor: Option<Timestamp>,
-}
-
 /// A log as it was at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerLogs {
@@ -140,65 +87,139 @@ pub struct ContainerLogs {
 }
 
 impl ContainerLogs {
-    /// Both streams as text, as `docker logs` prints them.
+    /// Both streams in the engine's order as text, one line each; what is no UTF-8 becomes
+    /// U+FFFD.
     pub fn text(&self) -> String {
-        String::new()
-    }
-}
-
-/// A followed log; ends when the container has ended and everything was read.
-pub struct LogStream {
-    _private: (),
-}
-
-impl LogStream {
-    /// The container's full id.
-    pub fn container_id(&self) -> &str {
-        ""
+        String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 
-    /// The place behind the last item that was taken.
-    pub fn cursor(&self) -> LogCursor {
-        LogCursor::default()
-    }
-}
-
-impl Stream for LogStream {
-    type Item = Result<LogItem, DockerClientError>;
-
-    fn poll_next(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(None)
+    /// Both streams in the engine's order, byte for byte.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for line in &self.lines {
+            all.extend_from_slice(&line.bytes);
+            if !line.partial {
+                all.push(b'\n');
+            }
+        }
+        all
     }
 }
 
 impl DockerApiClient {
-    /// The log as it is now, at most `max_bytes` of it.
+    /// The log as it is now, at most `max_bytes` of it (64 MiB unless set).
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`]; [`DockerClientError::LogsUnavailable`] if the
+    /// logging driver keeps nothing; [`DockerClientError::TooLarge`] if there is more than
+    /// `max_bytes`: use `tail`, `since` or [`DockerApiClient::read_container_logs`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// use docker_client::LogOptions;
+    ///
+    /// let docker = docker_client::get_docker_client().await?;
+    /// let logs = docker.get_container_logs("web", LogOptions::tail(100)).await?;
+    /// print!("{}", logs.text());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn get_container_logs(
         &self,
         name: &str,
         options: LogOptions,
     ) -> Result<ContainerLogs, DockerClientError> {
-        let _ = (name, options);
-        Err(DockerClientError::unfinished("logs"))
+        let limit = options.max_bytes;
+        let mut stream = self.read_container_logs(name, options).await?;
+        let mut logs = ContainerLogs::default();
+        let mut bytes = 0;
+        while let Some(item) = stream.next().await {
+            if let LogItem::Line(line) = item? {
+                // An empty line takes memory too.
+                bytes += line.bytes.len() as u64 + 1;
+                if bytes > limit {
+                    let what = format!("the log of container {name:?}");
+                    return Err(DockerClientError::TooLarge { what, limit });
+                }
+                logs.lines.push(line);
+            }
+        }
+        Ok(logs)
     }
 
-    /// The log as it is now as a stream that ends there: constant memory, whatever its size.
+    /// The log as it is now, as a stream that ends there: constant memory, whatever its size.
+    /// With `timestamps` it survives cut connections as
+    /// [`DockerApiClient::follow_container_logs`] does; without, a cut is an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`DockerApiClient::get_container_logs`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// use docker_client::{LogItem, LogOptions};
+    /// use futures_util::StreamExt;
+    ///
+    /// let docker = docker_client::get_docker_client().await?;
+    /// let mut log = docker.read_container_logs("web", LogOptions::default()).await?;
+    /// let mut lines = 0;
+    /// while let Some(item) = log.next().await {
+    ///     lines += usize::from(matches!(item?, LogItem::Line(line) if !line.partial));
+    /// }
+    /// println!("{lines} lines");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn read_container_logs(
         &self,
         name: &str,
         options: LogOptions,
     ) -> Result<LogStream, DockerClientError> {
-        let _ = (name, options);
-        Err(DockerClientError::unfinished("logs"))
+        LogStream::open(self, name, options, false).await
     }
 
-    /// Follows the log: no line lost and none twice, as far as the engine kept it.
+    /// Follows the log: from the beginning (or `tail`, `since`, `cursor`) on, each line once,
+    /// in order within each stream, over cut connections, engine restarts and log rotation, as
+    /// far as the engine kept the log. Ends when the container has ended and everything was
+    /// read; with `follow_restarts` it waits for the next start, and ends when the container is
+    /// removed. The container is followed by id: a rename does not matter.
+    ///
+    /// Lines longer than `max_line` (1 MiB unless set) come in pieces with `partial`. A quiet
+    /// log has no time-out: after 30 s of silence the engine is asked whether there is news.
+    ///
+    /// What the engine itself loses cannot be seen here: Docker 20.10 loses and repeats lines
+    /// when tiny log files rotate in a burst. When a line longer than 16 KiB was written to a
+    /// TTY and the driver is `local`, engines that end no chunk run it into the next line.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ContainerNotFound`], also in the middle if it is removed while the
+    /// connection is cut; [`DockerClientError::LogsUnavailable`] if the logging driver keeps
+    /// nothing; [`DockerClientError::EngineUnavailable`] when the engine stayed away for
+    /// `reconnect_for`. An error is the stream's last item.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// use docker_client::{LogItem, LogOptions};
+    /// use futures_util::StreamExt;
+    ///
+    /// let docker = docker_client::get_docker_client().await?;
+    /// let mut log = docker.follow_container_logs("web", LogOptions::default()).await?;
+    /// while let Some(item) = log.next().await {
+    ///     match item? {
+    ///         LogItem::Line(line) => println!("{:?}: {}", line.stream, line.text()),
+    ///         LogItem::Gap(gap) => println!("lines may be missing after {}", gap.after),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn follow_container_logs(
         &self,
         name: &str,
         options: LogOptions,
     ) -> Result<LogStream, DockerClientError> {
-        let _ = (name, options);
-        Err(DockerClientError::unfinished("logs"))
+        LogStream::open(self, name, options, true).await
     }
 }

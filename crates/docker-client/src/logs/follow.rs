@@ -1,0 +1,405 @@
+//! Follows a log: reads, and after whatever went wrong reads again from the cursor.
+
+use std::time::Duration;
+
+use hyper::body::Incoming;
+
+use crate::client::DockerApiClient;
+use crate::engine::Streamed;
+use crate::engine::body;
+use crate::engine::call::Call;
+use crate::error::DockerClientError;
+use crate::info::ContainerInfo;
+use crate::logs::cursor::{Tracker, Verdict};
+use crate::logs::follow::outage::Outage;
+use crate::logs::line::{Joining, Piece};
+use crate::logs::options::LogRequest;
+use crate::logs::reader::{Layout, LogReader};
+use crate::logs::stream::{Batch, Delivered};
+use crate::logs::{LogItem, LogLine, LogOptions, Source};
+use crate::timestamp::Timestamp;
+
+mod outage;
+mod state;
+
+/// After so long without a byte the engine is asked whether there is news: connections that
+/// never end and never say anything are known of every release.
+const SILENCE: Duration = Duration::from_secs(30);
+const LONGEST_SILENCE: Duration = Duration::from_secs(960);
+/// A reading that does not follow is cut after so long without a byte. The engine may be
+/// passing over gigabytes that lie before `since`.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// Where the following is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The container runs: read on and on.
+    Live,
+    /// It ended: read what is there, up to this instant.
+    Last {
+        until: Option<Timestamp>,
+    },
+    /// All is read; it may be started again.
+    Waiting,
+    Done,
+}
+
+/// An answer that is being read.
+struct Reading {
+    body: Incoming,
+    reader: LogReader,
+}
+
+/// Follows one container's log.
+pub(crate) struct Follower {
+    client: DockerApiClient,
+    /// As the caller gave it, for messages.
+    name: String,
+    id: String,
+    tty: bool,
+    driver: String,
+    options: LogOptions,
+    follow: bool,
+    /// `None` where times were not asked for: then a cut is the end.
+    tracker: Option<Tracker>,
+    phase: Phase,
+    /// When the run that is followed began.
+    started: Option<Timestamp>,
+    reading: Option<Reading>,
+    /// The reader of a live answer that ended, until the last reading has begun.
+    ended: Option<LogReader>,
+    /// The log has been opened before.
+    opened: bool,
+    /// The last line, if it ended without a newline: its time, and its last chunk's length.
+    bare: Option<(i64, usize)>,
+    silence: Duration,
+    outage: Outage,
+}
+
+impl Follower {
+    pub(crate) async fn new(
+        client: DockerApiClient,
+        name: &str,
+        options: LogOptions,
+        follow: bool,
+    ) -> Result<Self, DockerClientError> {
+        options.check()?;
+        let info = client.get_container_info(name).await?;
+        if info.log_driver == "none" {
+            return Err(unreadable(name, &info.log_driver));
+        }
+        let stamped = follow || options.timestamps || options.cursor.is_some();
+        let mut tracker = stamped.then(|| Tracker::new(options.cursor.as_ref()));
+        if let (Some(tracker), Some(since)) = (&mut tracker, options.since)
+            && tracker.floor().is_none()
+        {
+            tracker.set_floor(since.nanos());
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            tty: info.tty,
+            driver: info.log_driver,
+            phase: if follow {
+                Phase::Live
+            } else {
+                Phase::Last {
+                    until: options.until,
+                }
+            },
+            started: info.started,
+            id: info.id,
+            outage: Outage::new(options.reconnect_for),
+            client,
+            options,
+            follow,
+            tracker,
+            reading: None,
+            ended: None,
+            opened: false,
+            bare: None,
+            silence: SILENCE,
+        })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The next lines; `None` after the last. An error is the last.
+    pub(crate) async fn next_batch(&mut self) -> Option<Result<Batch, DockerClientError>> {
+        while self.phase != Phase::Done {
+            match self.step().await {
+                Ok(batch) if batch.items.is_empty() => {}
+                Ok(batch) => return Some(Ok(batch)),
+                Err(error) => {
+                    self.phase = Phase::Done;
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+
+    /// One wait. It may be dropped at any time with the follower, never without.
+    async fn step(&mut self) -> Result<Batch, DockerClientError> {
+        if self.phase == Phase::Waiting {
+            return self.wait_for_start().await;
+        }
+        let Some(reading) = &mut self.reading else {
+            return self.open().await;
+        };
+        let limit = if self.phase == Phase::Live {
+            self.silence
+        } else {
+            IDLE
+        };
+        let call = Call::container("read the log of", &self.name);
+        let engine = &self.client.engine;
+        match tokio::time::timeout(limit, body::next(&mut reading.body, call, engine)).await {
+            Ok(Ok(Some(chunk))) => {
+                let read = reading.reader.push(chunk);
+                let batch = self.admit_all();
+                match read {
+                    Ok(()) => {}
+                    Err(error) => {
+                        let error = engine_told(&self.client, &self.name, &error.to_string());
+                        self.cut(error, batch.items.is_empty()).await?;
+                    }
+                }
+                Ok(batch)
+            }
+            Ok(Ok(None)) => self.at_end().await,
+            Ok(Err(error)) => {
+                self.cut(error, false).await?;
+                Ok(Batch::default())
+            }
+            Err(_) if self.phase == Phase::Live => self.after_silence().await,
+            Err(_) => {
+                let operation = call.to_string();
+                self.cut(
+                    DockerClientError::Timeout {
+                        operation,
+                        after: IDLE,
+                    },
+                    true,
+                )
+                .await?;
+                Ok(Batch::default())
+            }
+        }
+    }
+
+    /// Asks for the log, from the cursor if it was read before.
+    async fn open(&mut self) -> Result<Batch, DockerClientError> {
+        let follow = self.phase == Phase::Live;
+        let mut request = LogRequest {
+            follow,
+            stamped: self.tracker.is_some(),
+            tail: self.options.tail,
+            since: self.options.since,
+            until: true,
+        };
+        if let Some(tracker) = &mut self.tracker
+            && (self.opened || self.options.cursor.is_some())
+            && let Some(since) = tracker.since()
+        {
+            tracker.read_again();
+            request.tail = None;
+            request.since = Some(Timestamp::from_nanos(since.saturating_mul(1_000_000_000)));
+        }
+        let mut options = self.options.clone();
+        if let Phase::Last { until: Some(until) } = self.phase {
+            options.until = Some(until);
+        }
+        let query = options.query(request);
+        let call = Call::container("read the log of", &self.name);
+        let path = format!("/containers/{}/logs", self.id);
+        let answer = match self
+            .client
+            .engine
+            .open(call, Streamed::get(path, &query))
+            .await
+        {
+            Ok(answer) => answer,
+            Err(DockerClientError::ContainerNotFound { .. }) if self.ended.is_some() => {
+                // It was removed at its end; what had been read is all there was.
+                self.phase = Phase::Done;
+                return Ok(self.finish_ended());
+            }
+            Err(error) if does_not_support_reading(&error) => {
+                return Err(unreadable(&self.name, &self.driver));
+            }
+            Err(error) => {
+                self.cut(error, false).await?;
+                return Ok(Batch::default());
+            }
+        };
+        self.outage.over();
+        if let Some(tracker) = &mut self.tracker
+            && self.options.tail == Some(0)
+            && !self.opened
+            && tracker.since().is_none()
+            && let Some(now) = date(answer.headers())
+        {
+            tracker.set_floor(now);
+        }
+        self.opened = true;
+        self.ended = None;
+        let reader = LogReader::new(self.layout());
+        self.reading = Some(Reading {
+            body: answer.into_body(),
+            reader,
+        });
+        Ok(Batch::default())
+    }
+
+    fn layout(&self) -> Layout {
+        Layout {
+            tty: self.tty,
+            joining: Joining {
+                max_line: self.options.max_line,
+                stamped: self.tracker.is_some(),
+                // What other drivers keep is read from a cache of the driver `local`.
+                bare_last_chunk: !matches!(self.driver.as_str(), "json-file" | "journald"),
+            },
+            bare: self.bare,
+        }
+    }
+
+    /// The connection is of no use any more. Waits before the next try; an error that no
+    /// further try mends, or one too many, is the end.
+    async fn cut(
+        &mut self,
+        error: DockerClientError,
+        fruitless: bool,
+    ) -> Result<(), DockerClientError> {
+        self.reading = None;
+        if self.tracker.is_none() {
+            return Err(error);
+        }
+        self.outage.wait(error, fruitless).await
+    }
+
+    /// What has been read and was not delivered before.
+    fn admit_all(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        while let Some(piece) = self
+            .reading
+            .as_mut()
+            .and_then(|reading| reading.reader.pop())
+        {
+            self.admit(piece, &mut batch);
+        }
+        self.book(batch)
+    }
+
+    /// What the reader of an answer that has ended still holds.
+    fn finish_ended(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        if let Some(mut reader) = self.ended.take() {
+            reader.finish();
+            while let Some(piece) = reader.pop() {
+                self.admit(piece, &mut batch);
+            }
+        }
+        self.book(batch)
+    }
+
+    fn book(&mut self, mut batch: Batch) -> Batch {
+        if !batch.items.is_empty() {
+            self.silence = SILENCE;
+            self.outage.progress();
+        }
+        batch.floor = self.tracker.as_ref().and_then(Tracker::floor);
+        batch
+    }
+
+    fn admit(&mut self, mut piece: Piece, batch: &mut Batch) {
+        let mut place = None;
+        if let Some(tracker) = &mut self.tracker {
+            if self.options.tail.is_some() && tracker.floor().is_none() && tracker.since().is_none()
+            {
+                tracker.set_floor(piece.nanos);
+            }
+            if self.tty && piece.ends && piece.partial {
+                let length = piece.offset as usize + piece.bytes.len();
+                self.bare = Some((piece.nanos, length % crate::logs::line::CHUNK));
+            }
+            match tracker.admit(&mut piece) {
+                Verdict::Skip => return,
+                Verdict::Deliver => {}
+                Verdict::DeliverAfter(gap) => batch.items.push_back(Delivered {
+                    item: LogItem::Gap(gap),
+                    source: piece.source,
+                    place: None,
+                }),
+            }
+            place = tracker.position(piece.source);
+        }
+        let source = piece.source;
+        batch.items.push_back(Delivered {
+            item: LogItem::Line(self.line(piece)),
+            source,
+            place,
+        });
+    }
+
+    fn line(&self, piece: Piece) -> LogLine {
+        LogLine {
+            stream: piece.source,
+            timestamp: self
+                .tracker
+                .as_ref()
+                .map(|_| Timestamp::from_nanos(piece.nanos)),
+            bytes: piece.bytes,
+            partial: piece.partial,
+        }
+    }
+
+    async fn info(&self) -> Result<ContainerInfo, DockerClientError> {
+        self.client
+            .get_container_info(&self.id)
+            .await
+            .map_err(|error| match error {
+                DockerClientError::ContainerNotFound { .. } => {
+                    DockerClientError::ContainerNotFound {
+                        name: self.name.clone(),
+                    }
+                }
+                error => error,
+            })
+    }
+
+    fn wants(&self, source: Source) -> bool {
+        match source {
+            Source::Stdout => self.options.stdout,
+            Source::Stderr => self.options.stderr,
+        }
+    }
+}
+
+/// The engine's clock, to the second.
+fn date(headers: &http::HeaderMap) -> Option<i64> {
+    let date = headers.get(http::header::DATE)?.to_str().ok()?;
+    chrono::DateTime::parse_from_rfc2822(date)
+        .ok()?
+        .timestamp_nanos_opt()
+}
+
+fn engine_told(client: &DockerApiClient, name: &str, words: &str) -> DockerClientError {
+    // As transient as any failure of the engine's own.
+    client
+        .engine
+        .told(Call::container("read the log of", name), 500, words)
+}
+
+fn does_not_support_reading(error: &DockerClientError) -> bool {
+    matches!(error, DockerClientError::Engine { message, .. } if message.contains("not support reading"))
+}
+
+fn unreadable(name: &str, driver: &str) -> DockerClientError {
+    DockerClientError::LogsUnavailable {
+        name: name.to_owned(),
+        driver: driver.to_owned(),
+    }
+}
