@@ -281,14 +281,3 @@ fn killed_or_not(killed: bool, pid: i64) -> String {
         false => format!("still running with pid {pid} on the engine's host"),
     }
 }
-
-impl DockerClientError {
-    /// What is not written yet.
-    pub(crate) fn unfinished(operation: &str) -> Self {
-        Self::Engine {
-            operation: operation.to_owned(),
-            status: 501,
-            message: "not written yet".to_owned(),
-        }
-    }
-}

@@ -1,15 +1,22 @@
 //! The engine's events: typed, in order, none twice.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::client::DockerApiClient;
 use crate::error::DockerClientError;
+use crate::events::subscription::Subscription;
 use crate::timestamp::Timestamp;
+
+mod message;
+mod seen;
+mod subscription;
 
 /// What an event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,23 +96,64 @@ impl EventOptions {
     }
 }
 
-/// Events as they happen; does not end by itself.
+/// Events as they happen; does not end by itself. An error is the last item.
 pub struct EventStream {
-    _private: (),
+    items: BoxStream<'static, Result<EventItem, DockerClientError>>,
 }
 
 impl Stream for EventStream {
     type Item = Result<EventItem, DockerClientError>;
 
-    fn poll_next(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(None)
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().items.poll_next_unpin(cx)
+    }
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream").finish_non_exhaustive()
     }
 }
 
 impl DockerApiClient {
-    /// The engine's events as they happen.
+    /// The engine's events as they happen, each once. After a cut connection the engine replays
+    /// what it still has; if that is not all (it keeps 256, and none over its own restart),
+    /// [`EventItem::Resync`] says so: list again.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::Engine`] with status 400 for a filter that the engine does not know;
+    /// [`DockerClientError::EngineUnavailable`] when the engine stayed away for
+    /// `reconnect_for`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// use docker_client::{EventItem, EventOptions};
+    /// use futures_util::StreamExt;
+    ///
+    /// let docker = docker_client::get_docker_client().await?;
+    /// let options = EventOptions::default().filter("type", "container");
+    /// let mut events = docker.events(options).await?;
+    /// while let Some(item) = events.next().await {
+    ///     match item? {
+    ///         EventItem::Event(event) => println!("{} {}", event.action, event.id),
+    ///         EventItem::Resync => println!("{:?}", docker.list_containers(true).await?),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn events(&self, options: EventOptions) -> Result<EventStream, DockerClientError> {
-        let _ = options;
-        Err(DockerClientError::unfinished("events"))
+        let subscription = Subscription::open(self.clone(), options).await?;
+        let items = stream::unfold(Some(subscription), |subscription| async move {
+            let mut subscription = subscription?;
+            match subscription.next().await {
+                Ok(item) => Some((Ok(item), Some(subscription))),
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        Ok(EventStream {
+            items: items.boxed(),
+        })
     }
 }

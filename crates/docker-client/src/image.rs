@@ -1,16 +1,27 @@
 //! Images: list, inspect, pull, tag, remove, build.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use bollard::models::ImageInspect;
-use futures_util::Stream;
+use bollard::Docker;
+use bollard::models::{ImageInspect, ImageSummary as Answer};
+use bollard::query_parameters::{ListImagesOptions, RemoveImageOptionsBuilder, TagImageOptions};
 
 use crate::client::DockerApiClient;
+use crate::engine::DEADLINE;
+use crate::engine::call::Call;
 use crate::error::DockerClientError;
+use crate::name::Reference;
 use crate::timestamp::Timestamp;
+use crate::{list, name};
+
+mod build;
+mod credentials;
+mod ignore;
+mod progress;
+mod pull;
+
+pub use build::BuildOptions;
+pub use progress::{ImageProgress, ProgressStream};
 
 /// An image in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,117 +41,144 @@ pub struct ImageSummary {
     pub labels: BTreeMap<String, String>,
 }
 
-/// A step of a pull or a build.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ImageProgress {
-    /// The layer's short id (pull); else empty.
-    pub id: String,
-    /// What is done: `Downloading`, or a build's output.
-    pub status: String,
-    /// Bytes done.
-    pub current: Option<u64>,
-    /// Bytes in all.
-    pub total: Option<u64>,
-    /// The id of the image that was made or pulled, as soon as the engine says it.
-    pub image_id: Option<String>,
-}
-
-/// A pull or a build at work; it is done when the stream ends without an error.
-pub struct ProgressStream {
-    _private: (),
-}
-
-impl ProgressStream {
-    /// Waits for the end; gives the image's id if the engine said it.
-    pub async fn finish(self) -> Result<Option<String>, DockerClientError> {
-        Err(DockerClientError::unfinished("image"))
-    }
-}
-
-impl Stream for ProgressStream {
-    type Item = Result<ImageProgress, DockerClientError>;
-
-    fn poll_next(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(None)
-    }
-}
-
-/// How to build an image.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct BuildOptions {
-    /// Names for the result, `name:tag`.
-    pub tags: Vec<String>,
-    /// The Dockerfile's path in the folder; default `Dockerfile`.
-    pub dockerfile: Option<String>,
-    /// Build arguments.
-    pub args: BTreeMap<String, String>,
-    /// Labels of the result.
-    pub labels: BTreeMap<String, String>,
-    /// The stage to build; default: the last.
-    pub target: Option<String>,
-    /// As `linux/arm64`; default: the engine's.
-    pub platform: Option<String>,
-    /// Build every step anew.
-    pub no_cache: bool,
-    /// Pull newer base images.
-    pub pull: bool,
-}
-
 impl DockerApiClient {
-    /// The images; `all` with those between, filters as `docker images --filter` has them.
+    /// The images; with `all` those between, too; filters as `docker images --filter` has them.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::EngineUnavailable`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// let docker = docker_client::get_docker_client().await?;
+    /// for image in docker.list_images(false, Default::default()).await? {
+    ///     println!("{:?} {} bytes", image.tags, image.size);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn list_images(
         &self,
         all: bool,
         filters: BTreeMap<String, Vec<String>>,
     ) -> Result<Vec<ImageSummary>, DockerClientError> {
-        let _ = (all, filters);
-        Err(DockerClientError::unfinished("image"))
+        let query = ListImagesOptions {
+            all,
+            filters: list::filters(filters),
+            ..Default::default()
+        };
+        let call = Call::engine("list the images of");
+        let ask = |docker| Docker::list_images(docker, Some(query.clone()));
+        let answer = self.engine.call(call, DEADLINE, ask).await?;
+        Ok(answer.into_iter().map(ImageSummary::from).collect())
     }
 
     /// Everything about an image.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ImageNotFound`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// let docker = docker_client::get_docker_client().await?;
+    /// println!("{:?}", docker.inspect_image("nginx:1").await?.id);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn inspect_image(&self, image: &str) -> Result<ImageInspect, DockerClientError> {
-        let _ = image;
-        Err(DockerClientError::unfinished("image"))
+        let id = name::image(image)?;
+        let call = Call::image("inspect", image);
+        self.engine
+            .call(call, DEADLINE, |docker| docker.inspect_image(id))
+            .await
     }
 
     /// Whether the engine has the image.
+    ///
+    /// # Errors
+    ///
+    /// An engine that cannot be reached is an error, not `false`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// let docker = docker_client::get_docker_client().await?;
+    /// if !docker.image_exists("nginx:1").await? {
+    ///     docker.pull_image("nginx:1", None).await?.finish().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn image_exists(&self, image: &str) -> Result<bool, DockerClientError> {
-        let _ = image;
-        Err(DockerClientError::unfinished("image"))
+        match self.inspect_image(image).await {
+            Ok(_) => Ok(true),
+            Err(DockerClientError::ImageNotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Pulls an image with the credentials of `~/.docker/config.json`; without a tag, `latest`.
-    pub async fn pull_image(
-        &self,
-        image: &str,
-        platform: Option<&str>,
-    ) -> Result<ProgressStream, DockerClientError> {
-        let _ = (image, platform);
-        Err(DockerClientError::unfinished("image"))
-    }
-
-    /// Gives an image another reference.
+    /// Gives an image another reference; without a tag, `latest`.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ImageNotFound`], [`DockerClientError::InvalidName`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// let docker = docker_client::get_docker_client().await?;
+    /// docker.tag_image("nginx:1", "registry.example/web:1").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn tag_image(&self, image: &str, reference: &str) -> Result<(), DockerClientError> {
-        let _ = (image, reference);
-        Err(DockerClientError::unfinished("image"))
+        let id = name::image(image)?;
+        let parts = Reference::parse(reference)?;
+        let query = TagImageOptions {
+            repo: Some(parts.name.to_owned()),
+            tag: Some(parts.tag.unwrap_or("latest").to_owned()),
+        };
+        let call = Call::image("tag", image);
+        let ask = |docker| Docker::tag_image(docker, id, Some(query.clone()));
+        self.engine.call(call, DEADLINE, ask).await
     }
 
     /// Removes a reference, and the image with its last one.
+    ///
+    /// # Errors
+    ///
+    /// [`DockerClientError::ImageNotFound`]; [`DockerClientError::Conflict`] if a container
+    /// uses it.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), docker_client::DockerClientError> {
+    /// docker_client::get_docker_client().await?.remove_image("nginx:1", false).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn remove_image(&self, image: &str, force: bool) -> Result<(), DockerClientError> {
-        let _ = (image, force);
-        Err(DockerClientError::unfinished("image"))
+        let id = name::image(image)?;
+        let query = RemoveImageOptionsBuilder::new().force(force).build();
+        let call = Call::image("remove", image);
+        let ask = |docker| Docker::remove_image(docker, id, Some(query.clone()), None);
+        self.engine.call(call, DEADLINE, ask).await.map(drop)
     }
+}
 
-    /// Builds an image from a folder, without what its `.dockerignore` names, with the
-    /// engine's classic builder.
-    pub async fn build_image(
-        &self,
-        folder: &Path,
-        options: BuildOptions,
-    ) -> Result<ProgressStream, DockerClientError> {
-        let _ = (folder, options);
-        Err(DockerClientError::unfinished("image"))
+impl From<Answer> for ImageSummary {
+    fn from(answer: Answer) -> Self {
+        let named = |names: Vec<String>| {
+            names
+                .into_iter()
+                .filter(|name| !name.starts_with("<none>"))
+                .collect()
+        };
+        Self {
+            id: answer.id,
+            tags: named(answer.repo_tags),
+            digests: named(answer.repo_digests),
+            created: list::seconds(answer.created),
+            size: u64::try_from(answer.size).unwrap_or(0),
+            labels: answer.labels.into_iter().collect(),
+        }
     }
 }

@@ -32,6 +32,7 @@ mod list;
 mod logs;
 mod name;
 mod network;
+mod outage;
 mod stats;
 mod timestamp;
 mod transport;

@@ -110,7 +110,7 @@ impl DockerApiClient {
     pub async fn stats(&self, name: &str) -> Result<ContainerStats, DockerClientError> {
         let call = Call::container("read the statistics of", name);
         let path = format!("/containers/{}/stats", name::container(name)?);
-        let query = [("stream", "0".to_owned()), ("one-shot", "0".to_owned())];
+        let query = [("stream", "0".to_owned())];
         let answer = self.engine.open(call, Streamed::get(path, &query)).await?;
         let json =
             body::collect(answer.into_body(), call, MOST_JSON, DEADLINE, &self.engine).await?;

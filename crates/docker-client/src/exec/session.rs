@@ -89,6 +89,14 @@ impl Session {
                 .deadline()
                 .unwrap_or_else(|| Instant::now() + SILENCE);
             match tokio::time::timeout_at(limit, self.read()).await {
+                Ok(Ok(0))
+                    if self
+                        .decoder
+                        .as_ref()
+                        .is_some_and(|frames| !frames.is_between_frames()) =>
+                {
+                    return Err(self.command.told("the output ended within a frame"));
+                }
                 Ok(Ok(0)) => {
                     let exit_code = self.command.exit_code(&self.excerpt).await?;
                     self.ended = true;

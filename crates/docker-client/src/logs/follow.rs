@@ -11,15 +11,14 @@ use crate::engine::call::Call;
 use crate::error::DockerClientError;
 use crate::info::ContainerInfo;
 use crate::logs::cursor::{Tracker, Verdict};
-use crate::logs::follow::outage::Outage;
 use crate::logs::line::{Joining, Piece};
 use crate::logs::options::LogRequest;
 use crate::logs::reader::{Layout, LogReader};
 use crate::logs::stream::{Batch, Delivered};
 use crate::logs::{LogItem, LogLine, LogOptions, Source};
+use crate::outage::Outage;
 use crate::timestamp::Timestamp;
 
-mod outage;
 mod state;
 
 /// After so long without a byte the engine is asked whether there is news: connections that

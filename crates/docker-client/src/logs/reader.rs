@@ -120,6 +120,14 @@ impl LogReader {
         }
     }
 
+    /// Whether the last frame is whole. If not, the answer was cut off, however it ended.
+    pub(crate) fn is_whole(&self) -> bool {
+        match &self.format {
+            Format::Raw(..) => true,
+            Format::Framed { decoder, .. } => decoder.is_between_frames(),
+        }
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Piece> {
         self.out.pop_front()
     }

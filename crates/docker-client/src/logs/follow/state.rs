@@ -7,7 +7,7 @@ use crate::engine::body;
 use crate::engine::call::Call;
 use crate::error::DockerClientError;
 use crate::info::ContainerInfo;
-use crate::logs::follow::{Follower, LONGEST_SILENCE, Phase, SILENCE};
+use crate::logs::follow::{Follower, LONGEST_SILENCE, Phase, SILENCE, engine_told};
 use crate::logs::options::LogRequest;
 use crate::logs::reader::LogReader;
 use crate::logs::stream::Batch;
@@ -19,6 +19,14 @@ impl Follower {
     /// The answer ended as it should.
     pub(super) async fn at_end(&mut self) -> Result<Batch, DockerClientError> {
         let reading = self.reading.take();
+        if reading
+            .as_ref()
+            .is_some_and(|reading| !reading.reader.is_whole())
+        {
+            let error = engine_told(&self.client, &self.name, "the answer ended within a frame");
+            self.cut(error, false).await?;
+            return Ok(Batch::default());
+        }
         self.ended = reading.map(|reading| reading.reader);
         if self.phase != Phase::Live {
             self.phase = match self.follow && self.options.follow_restarts {
