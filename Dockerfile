@@ -11,6 +11,21 @@
 # where `docker buildx imagetools inspect rust:1.95.0-alpine3.22` prints the digest.
 ARG RUST_IMAGE=rust:1.95.0-alpine3.22
 
+# The manifests of the other crates, which make the workspace complete, without their binaries,
+# tests and examples: those files are not here. A stage of its own, for the layers below are
+# kept as long as what is copied from it stays the same.
+FROM ${RUST_IMAGE} AS manifests
+WORKDIR /build
+COPY crates crates
+RUN set -eu; \
+    find crates -type f ! -path 'crates/*/Cargo.toml' -delete; \
+    find crates -mindepth 2 -type d -empty -delete; \
+    for manifest in crates/*/Cargo.toml; do \
+        awk '/^\[/ { target = /^\[\[/ } !target' "$manifest" >targets && mv targets "$manifest"; \
+        mkdir "${manifest%/*}/src"; \
+        printf '//! Empty.\nfn main() {}\n' | tee "${manifest%/*}/src/main.rs" >"${manifest%/*}/src/lib.rs"; \
+    done
+
 FROM ${RUST_IMAGE} AS build
 # ring compiles C. Alpine's Rust images bring gcc, but not each of them the C headers.
 RUN if command -v apk >/dev/null; then apk add --no-cache ca-certificates gcc musl-dev; fi
@@ -22,11 +37,10 @@ WORKDIR /build
 # their checkout, so they may look older than it.
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
-COPY crates/cloudwatch-local/Cargo.toml crates/cloudwatch-local/
+COPY --from=manifests /build/crates crates
 RUN set -eu; \
-    mkdir -p src examples crates/cloudwatch-local/src; \
-    printf '//! Empty.\nfn main() {}\n' | \
-        tee src/main.rs examples/completions.rs crates/cloudwatch-local/src/main.rs >src/lib.rs; \
+    mkdir -p src examples; \
+    printf '//! Empty.\nfn main() {}\n' | tee src/main.rs examples/completions.rs >src/lib.rs; \
     target="$(uname -m)-unknown-linux-musl"; \
     cargo build --locked --release --no-default-features --target "$target" --bin cw-publisher; \
     cargo clean --release --target "$target" --package cw-publisher; \

@@ -12,10 +12,18 @@ FROM ${RUST_IMAGE} AS build
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
-# The endpoint uses nothing of the publisher, whose manifest is that of the workspace as well.
+# The endpoint uses nothing of the publisher, whose manifest is that of the workspace as well,
+# nor of the other crates. Theirs name binaries, tests and examples that are not here.
 RUN set -eu; \
     mkdir src examples; \
     touch src/lib.rs src/main.rs examples/completions.rs; \
+    for manifest in crates/*/Cargo.toml; do \
+        if [ ! -d "${manifest%/*}/src" ]; then \
+            awk '/^\[/ { target = /^\[\[/ } !target' "$manifest" >targets && mv targets "$manifest"; \
+            mkdir "${manifest%/*}/src"; \
+            touch "${manifest%/*}/src/lib.rs"; \
+        fi; \
+    done; \
     target="$(uname -m)-unknown-linux-musl"; \
     cargo build --locked --release --target "$target" --package cloudwatch-local; \
     mkdir /image; \

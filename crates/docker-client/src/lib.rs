@@ -34,6 +34,8 @@ mod name;
 mod network;
 mod outage;
 mod stats;
+#[cfg(test)]
+mod testing;
 mod timestamp;
 mod transport;
 mod version;

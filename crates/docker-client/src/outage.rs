@@ -25,7 +25,7 @@ impl Outage {
         Self {
             limit,
             since: None,
-            delay: FIRST_DELAY,
+            delay: Duration::ZERO,
             fruitless: 0,
         }
     }
@@ -38,7 +38,7 @@ impl Outage {
     /// Something was read that was not known.
     pub(crate) fn progress(&mut self) {
         self.since = None;
-        self.delay = FIRST_DELAY;
+        self.delay = Duration::ZERO;
         self.fruitless = 0;
     }
 
@@ -58,9 +58,9 @@ impl Outage {
         Ok(())
     }
 
-    /// Waits before the next try, longer each time until there is progress.
+    /// Waits before the next try: not at all, then longer each time until there is progress.
     pub(crate) async fn pause(&mut self) {
         tokio::time::sleep(self.delay).await;
-        self.delay = (self.delay * 2).min(LONGEST_DELAY);
+        self.delay = (self.delay * 2).clamp(FIRST_DELAY, LONGEST_DELAY);
     }
 }

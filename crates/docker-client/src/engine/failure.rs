@@ -101,6 +101,10 @@ impl Failures {
         let words = message.to_ascii_lowercase();
         match status {
             400 if words.contains("client version") => self.version_refused(&words),
+            404 if words.contains("no such exec") => {
+                // The container ended meanwhile, and the engine forgot its commands.
+                DockerClientError::Conflict { operation: call.to_string(), message }
+            }
             404 => not_found(call.object, &words).unwrap_or_else(|| DockerClientError::Engine {
                 operation: call.to_string(),
                 status,
@@ -225,3 +229,6 @@ async fn group_of(socket: &Path) -> Option<String> {
     });
     name.filter(|name| name != "root")
 }
+
+#[cfg(test)]
+mod tests;
