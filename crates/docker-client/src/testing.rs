@@ -21,7 +21,10 @@ pub(crate) struct Request {
 impl Request {
     /// A value of the query, without its percent-encoding of dots.
     pub(crate) fn query(&self, name: &str) -> Option<String> {
-        let value = self.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let value = self
+            .query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         value.map(|value| value.replace("%2E", "."))
     }
 }
@@ -32,7 +35,8 @@ pub(crate) type Answer = Vec<u8>;
 /// An answer of JSON, or of the engine's words in JSON.
 pub(crate) fn json(status: u16, body: &str) -> Answer {
     let length = body.len();
-    format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").into()
+    format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+        .into()
 }
 
 /// An answer that ends as it should.
@@ -84,7 +88,11 @@ impl TestEngine {
                 tokio::spawn(async move { serve(stream, &*answer).await });
             }
         });
-        Self { socket, _folder: folder, serving }
+        Self {
+            socket,
+            _folder: folder,
+            serving,
+        }
     }
 
     pub(crate) async fn client(&self) -> DockerApiClient {
@@ -115,7 +123,10 @@ async fn serve(mut stream: UnixStream, answer: &(dyn Fn(&Request) -> Answer + Se
         Some(rest) => &rest[rest.find('/').unwrap()..],
         None => path,
     };
-    let request = Request { line: format!("{method} {path}"), query: query.to_owned() };
+    let request = Request {
+        line: format!("{method} {path}"),
+        query: query.to_owned(),
+    };
     let bytes = match path {
         "/version" => json(200, r#"{"ApiVersion":"1.41","MinAPIVersion":"1.12"}"#),
         _ => answer(&request),

@@ -103,7 +103,10 @@ impl Failures {
             400 if words.contains("client version") => self.version_refused(&words),
             404 if words.contains("no such exec") => {
                 // The container ended meanwhile, and the engine forgot its commands.
-                DockerClientError::Conflict { operation: call.to_string(), message }
+                DockerClientError::Conflict {
+                    operation: call.to_string(),
+                    message,
+                }
             }
             404 => not_found(call.object, &words).unwrap_or_else(|| DockerClientError::Engine {
                 operation: call.to_string(),

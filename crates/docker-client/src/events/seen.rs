@@ -41,14 +41,7 @@ impl Seen {
     }
 
     fn contains(&self, key: &Key) -> bool {
-        // Almost always the newest is older: then nothing is searched.
-        self.0
-            .iter()
-            .rev()
-            .take_while(|seen| seen.0 >= key.0)
-            .any(|seen| seen == key)
-            || (self.0.back().is_some_and(|last| last.0 > key.0)
-                && self.0.iter().any(|seen| seen == key))
+        self.0.iter().rev().any(|seen| seen == key)
     }
 }
 

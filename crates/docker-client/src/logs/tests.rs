@@ -10,7 +10,11 @@ use super::reader::{Layout, LogReader};
 use super::*;
 use crate::testing::{Answer, Request, TestEngine, container, cut_off, json, whole};
 
-const JOINING: Joining = Joining { max_line: 1024 * 1024, stamped: true, bare_last_chunk: false };
+const JOINING: Joining = Joining {
+    max_line: 1024 * 1024,
+    stamped: true,
+    bare_last_chunk: false,
+};
 
 fn time(nanos: i64) -> String {
     Timestamp::from_nanos(1_795_000_000_000_000_000 + nanos).to_string()
@@ -59,8 +63,6 @@ fn lines() -> impl Strategy<Value = Vec<(usize, u8, bool)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases, ..ProptestConfig::default() })]
-
     #[test]
     fn lines_of_two_streams_come_out_as_they_were_written(
         lines in lines(),
@@ -137,13 +139,25 @@ fn a_line_longer_than_the_limit_comes_in_pieces() {
     for length in [9, 10, 11, 20, 21] {
         let line = vec![b'x'; length];
         let bytes = frame(1, &messages(0, &line, true, false).concat());
-        let joining = Joining { max_line: 10, ..JOINING };
-        let pieces = read(Layout { tty: false, joining, bare: None }, vec![bytes.into()]);
+        let joining = Joining {
+            max_line: 10,
+            ..JOINING
+        };
+        let pieces = read(
+            Layout {
+                tty: false,
+                joining,
+                bare: None,
+            },
+            vec![bytes.into()],
+        );
         let lengths: Vec<_> = pieces.iter().map(|piece| piece.bytes.len()).collect();
         let expected: Vec<_> = line.chunks(10).map(<[u8]>::len).collect();
         assert_eq!(lengths, expected);
         let (last, before) = pieces.split_last().unwrap();
-        assert!(last.ends && !last.partial && before.iter().all(|piece| piece.partial && !piece.ends));
+        assert!(
+            last.ends && !last.partial && before.iter().all(|piece| piece.partial && !piece.ends)
+        );
     }
 }
 
@@ -152,8 +166,18 @@ fn the_last_words_of_a_tty_do_not_run_into_the_next_run() {
     let mut log = messages(0, b"login: ", false, false).concat();
     log.extend(messages(5, b"hello\r", true, false).concat());
     let bare = Some((1_795_000_000_000_000_000, "login: ".len()));
-    let pieces = read(Layout { tty: true, joining: JOINING, bare }, vec![log.into()]);
-    let texts: Vec<_> = pieces.iter().map(|piece| (&piece.bytes[..], piece.partial)).collect();
+    let pieces = read(
+        Layout {
+            tty: true,
+            joining: JOINING,
+            bare,
+        },
+        vec![log.into()],
+    );
+    let texts: Vec<_> = pieces
+        .iter()
+        .map(|piece| (&piece.bytes[..], piece.partial))
+        .collect();
     assert_eq!(texts, [(&b"login: "[..], true), (b"hello\r", false)]);
 }
 
@@ -161,18 +185,33 @@ fn the_last_words_of_a_tty_do_not_run_into_the_next_run() {
 /// bytes like a frame's header, one in pieces, the last without a newline.
 fn log(tty: bool) -> Vec<(i64, Vec<u8>)> {
     let mut log = Vec::new();
-    let long = vec![b'l'; 700];
+    let long = vec![b'l'; 1100];
     let lines: [(i64, u8, &[u8]); 16] = [
-        (0, 1, b"first"), (0, 1, b"first"), (0, 2, b"error"), (1, 1, b""), (1, 1, b""),
-        (2, 2, b"\xff\xfe"), (900_000_000, 1, b"\x01\0\0\0\0\0\0\x05hello"), (900_000_001, 2, &long),
-        (899_000_000, 1, b"late"), (5_000_000_000, 2, b"after a pause"), (5_000_000_000, 2, b"twin"),
-        (5_000_000_000, 2, b"twin"), (5_000_000_001, 1, &long[..300]), (9_000_000_000, 1, b"\r"),
-        (9_000_000_001, 2, b"bye"), (9_000_000_002, 1, b"no newline"),
+        (0, 1, b"first"),
+        (0, 1, b"first"),
+        (0, 2, b"error"),
+        (1, 1, b""),
+        (1, 1, b""),
+        (2, 2, b"\xff\xfe"),
+        (900_000_000, 1, b"\x01\0\0\0\0\0\0\x05hello"),
+        (900_000_001, 2, &long),
+        (899_000_000, 1, b"late"),
+        (5_000_000_000, 2, b"after a pause"),
+        (5_000_000_000, 2, b"twin"),
+        (5_000_000_000, 2, b"twin"),
+        (5_000_000_001, 1, &long[..300]),
+        (9_000_000_000, 1, b"\r"),
+        (9_000_000_001, 2, b"bye"),
+        (9_000_000_002, 1, b"no newline"),
     ];
     for (number, (nanos, kind, line)) in lines.iter().enumerate() {
         let newline = number + 1 < lines.len();
         // A TTY has one stream, in which times ascend.
-        let nanos = if tty { number as i64 * 400_000_000 } else { *nanos };
+        let nanos = if tty {
+            number as i64 * 400_000_000
+        } else {
+            *nanos
+        };
         for message in messages(nanos, line, newline, false) {
             let bytes = if tty { message } else { frame(*kind, &message) };
             log.push((1_795_000_000_000_000_000 + nanos, bytes));
@@ -181,8 +220,8 @@ fn log(tty: bool) -> Vec<(i64, Vec<u8>)> {
     log
 }
 
-/// An engine whose container's id says where the first answer is cut, and its second digit from
-/// the left where the second is.
+/// An engine whose container's id says where the first answer is cut; the second is cut in the
+/// middle of that.
 fn engine(tty: bool) -> TestEngine {
     let asked: Mutex<HashMap<String, usize>> = Mutex::default();
     TestEngine::start(move |request: &Request| -> Answer {
@@ -190,7 +229,9 @@ fn engine(tty: bool) -> TestEngine {
         if request.line.ends_with("/json") {
             return container(&id, "exited", tty, "json-file");
         }
-        let since = request.query("since").map_or(0.0, |since| since.parse().unwrap());
+        let since = request
+            .query("since")
+            .map_or(0.0, |since| since.parse().unwrap());
         let bytes: Vec<u8> = log(tty)
             .into_iter()
             .filter(|(nanos, _)| *nanos as f64 / 1e9 >= since)
@@ -215,7 +256,10 @@ async fn cut_everywhere(tty: bool) {
     assert!(length > 1800, "{length}");
     let mut expected = None;
     for cut in (0..=length).rev() {
-        let options = LogOptions { max_line: 64, ..LogOptions::default() };
+        let options = LogOptions {
+            max_line: 64,
+            ..LogOptions::default()
+        };
         let id = format!("{cut:064x}");
         let mut stream = client.follow_container_logs(&id, options).await.unwrap();
         let mut streams = [Vec::new(), Vec::new()];
@@ -231,7 +275,7 @@ async fn cut_everywhere(tty: bool) {
         assert_eq!(streams, *expected, "cut at {cut}");
     }
     let [stdout, stderr] = expected.unwrap();
-    let ends = if tty { (34, 0) } else { (14, 19) };
+    let ends = if tty { (37, 0) } else { (13, 24) };
     assert_eq!((stdout.len(), stderr.len()), ends);
     assert!(stdout.last().unwrap().2, "the last words have no newline");
 }
@@ -249,9 +293,15 @@ async fn lines_of_a_tty_are_the_same_wherever_the_connection_is_cut() {
 #[tokio::test]
 async fn a_driver_that_keeps_nothing_is_an_error() {
     let engine = TestEngine::start(|_| container("a", "running", false, "none"));
-    let followed = engine.client().await.follow_container_logs("web", LogOptions::default()).await;
+    let followed = engine
+        .client()
+        .await
+        .follow_container_logs("web", LogOptions::default())
+        .await;
     let error = followed.unwrap_err();
-    assert!(matches!(&error, DockerClientError::LogsUnavailable { driver, .. } if driver == "none"));
+    assert!(
+        matches!(&error, DockerClientError::LogsUnavailable { driver, .. } if driver == "none")
+    );
     assert!(error.to_string().contains("json-file"), "{error}");
 }
 
@@ -262,7 +312,10 @@ async fn an_error_of_the_engine_in_every_answer_ends_the_following() {
         false => whole(&frame(3, b"error grabbing logs: invalid character")),
     });
     let client = engine.client().await;
-    let mut stream = client.follow_container_logs("web", LogOptions::default()).await.unwrap();
+    let mut stream = client
+        .follow_container_logs("web", LogOptions::default())
+        .await
+        .unwrap();
     let error = stream.next().await.unwrap().unwrap_err();
     assert!(error.to_string().contains("invalid character"), "{error}");
     assert!(stream.next().await.is_none());
@@ -283,7 +336,10 @@ async fn a_container_that_is_removed_while_the_connection_is_cut_is_not_found() 
         }
     });
     let client = engine.client().await;
-    let mut stream = client.follow_container_logs("web", LogOptions::default()).await.unwrap();
+    let mut stream = client
+        .follow_container_logs("web", LogOptions::default())
+        .await
+        .unwrap();
     assert!(stream.next().await.unwrap().is_ok());
     let error = stream.next().await.unwrap().unwrap_err();
     assert!(matches!(&error, DockerClientError::ContainerNotFound { name } if name == "web"));
@@ -296,9 +352,18 @@ async fn more_than_the_limit_is_an_error() {
         false => whole(&frame(1, b"0123456789\n")),
     });
     let client = engine.client().await;
-    let options = |max_bytes| LogOptions { max_bytes, ..LogOptions::default() };
-    let error = client.get_container_logs("web", options(10)).await.unwrap_err();
-    assert!(matches!(error, DockerClientError::TooLarge { limit: 10, .. }));
+    let options = |max_bytes| LogOptions {
+        max_bytes,
+        ..LogOptions::default()
+    };
+    let error = client
+        .get_container_logs("web", options(10))
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        DockerClientError::TooLarge { limit: 10, .. }
+    ));
     let logs = client.get_container_logs("web", options(11)).await.unwrap();
     assert_eq!(logs.bytes(), b"0123456789\n");
 }

@@ -18,16 +18,17 @@ fn entry(tar: &mut Builder<Vec<u8>>, kind: EntryType, name: &str, link: &str, co
     tar.append(&header, content).unwrap();
 }
 
-fn unpack_all(
-    entries: &[(EntryType, &str, &str)],
-    target: &Path,
-) -> Result<(), DockerClientError> {
+fn unpack_all(entries: &[(EntryType, &str, &str)], target: &Path) -> Result<(), DockerClientError> {
     let mut tar = Builder::new(Vec::new());
     for (kind, name, link) in entries {
         let content: &[u8] = if kind.is_file() { b"content" } else { b"" };
         entry(&mut tar, *kind, name, link, content);
     }
-    unpack(&*tar.into_inner().unwrap(), target, ArchiveLimits::default())
+    unpack(
+        &*tar.into_inner().unwrap(),
+        target,
+        ArchiveLimits::default(),
+    )
 }
 
 use EntryType::{Char, Directory, Link, Regular, Symlink};
@@ -48,8 +49,15 @@ fn files_folders_and_links_are_unpacked() {
     assert_eq!(fs::read(target.join("a/s")).unwrap(), b"content");
     assert_eq!(fs::read(target.join("h")).unwrap(), b"content");
     let metadata = fs::metadata(target.join("a/f")).unwrap();
-    assert_eq!(metadata.permissions().mode() & 0o7777, 0o755, "no set-user-id");
-    assert_eq!(metadata.modified().unwrap(), UNIX_EPOCH + Duration::from_secs(1_000_000_000));
+    assert_eq!(
+        metadata.permissions().mode() & 0o7777,
+        0o755,
+        "no set-user-id"
+    );
+    assert_eq!(
+        metadata.modified().unwrap(),
+        UNIX_EPOCH + Duration::from_secs(1_000_000_000)
+    );
     // Again: what is there is replaced.
     unpack_all(&entries, &target).unwrap();
 }
@@ -64,7 +72,11 @@ fn nothing_leaves_the_target() {
         &[(Symlink, "s", "../x")],
         &[(Symlink, "a/s", "../../x")],
         // Up, and up again from wherever the first link leads.
-        &[(Directory, "a/b", ""), (Symlink, "l", "a/b"), (Symlink, "m", "l/../../..")],
+        &[
+            (Directory, "a/b", ""),
+            (Symlink, "l", "a/b"),
+            (Symlink, "m", "l/../../.."),
+        ],
         // Through a link that was there before, or in the archive.
         &[(Regular, "old/x", "")],
         &[(Symlink, "l", "."), (Regular, "l/x", "")],
@@ -81,8 +93,15 @@ fn nothing_leaves_the_target() {
         fs::write(folder.path().join("secret"), "s").unwrap();
         symlink("..", target.join("old")).unwrap();
         let error = unpack_all(entries, &target).unwrap_err();
-        assert!(matches!(error, DockerClientError::ArchiveEntry { .. }), "{entries:?}: {error}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "{entries:?}");
+        assert!(
+            matches!(error, DockerClientError::ArchiveEntry { .. }),
+            "{entries:?}: {error}"
+        );
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            2,
+            "{entries:?}"
+        );
     }
 }
 
@@ -108,7 +127,10 @@ fn limits_hold() {
     let tar = tar.into_inner().unwrap();
     let limits = |bytes, entries| ArchiveLimits { bytes, entries };
     let error = unpack(&*tar, folder.path(), limits(2999, 9)).unwrap_err();
-    assert!(matches!(error, DockerClientError::TooLarge { limit: 2999, .. }));
+    assert!(matches!(
+        error,
+        DockerClientError::TooLarge { limit: 2999, .. }
+    ));
     assert!(unpack(&*tar, folder.path(), limits(3000, 2)).is_err());
     assert!(unpack(&*tar, folder.path(), limits(3000, 3)).is_ok());
 }
@@ -120,7 +142,10 @@ fn an_archive_that_is_cut_off_is_damaged() {
     entry(&mut tar, Regular, "a", "", &[7; 1000]);
     let tar = tar.into_inner().unwrap();
     for end in [1, 511, 600] {
-        assert!(unpack(&tar[..end], folder.path(), ArchiveLimits::default()).is_err(), "{end}");
+        assert!(
+            unpack(&tar[..end], folder.path(), ArchiveLimits::default()).is_err(),
+            "{end}"
+        );
     }
 }
 

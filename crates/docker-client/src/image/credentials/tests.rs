@@ -13,16 +13,31 @@ fn decoded(header: Option<String>) -> serde_json::Value {
 #[tokio::test]
 async fn what_docker_login_wrote_is_sent() {
     let auth = BASE64_STANDARD.encode("me:p:w\u{e4}");
-    let json = format!(r#"{{"auths":{{"{HUB}":{{"auth":"{auth}"}},"https://ghcr.io":{{"auth":"{auth}"}}}}}}"#);
+    let json = format!(
+        r#"{{"auths":{{"{HUB}":{{"auth":"{auth}"}},"https://ghcr.io":{{"auth":"{auth}"}}}}}}"#
+    );
     let credentials = credentials(&json);
-    for (domain, registry) in [(None, HUB), (Some("docker.io"), HUB), (Some("ghcr.io"), "ghcr.io")] {
+    for (domain, registry) in [
+        (None, HUB),
+        (Some("docker.io"), HUB),
+        (Some("ghcr.io"), "ghcr.io"),
+    ] {
         let sent = decoded(credentials.for_registry(domain).await.unwrap());
         assert_eq!(sent["username"], "me");
         assert_eq!(sent["password"], "p:w\u{e4}");
         assert_eq!(sent["serveraddress"], registry);
     }
-    assert_eq!(credentials.for_registry(Some("quay.io")).await.unwrap(), None);
-    assert_eq!(decoded(credentials.for_all().await.unwrap()).as_object().unwrap().len(), 2);
+    assert_eq!(
+        credentials.for_registry(Some("quay.io")).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        decoded(credentials.for_all().await.unwrap())
+            .as_object()
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -37,9 +52,15 @@ async fn a_token_goes_before_a_password() {
 async fn what_is_wrong_is_told_without_the_secret() {
     for auth in ["c2VjcmV0", "not base64!"] {
         let json = format!(r#"{{"auths":{{"a.io":{{"auth":"{auth}"}}}}}}"#);
-        let error = credentials(&json).for_registry(Some("a.io")).await.unwrap_err();
+        let error = credentials(&json)
+            .for_registry(Some("a.io"))
+            .await
+            .unwrap_err();
         let text = format!("{error} {error:?}");
-        assert!(text.contains("a.io") && !text.contains("secret") && !text.contains(auth), "{text}");
+        assert!(
+            text.contains("a.io") && !text.contains("secret") && !text.contains(auth),
+            "{text}"
+        );
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
@@ -51,7 +72,9 @@ async fn what_is_wrong_is_told_without_the_secret() {
 #[tokio::test]
 async fn no_file_is_no_credentials() {
     let folder = tempfile::tempdir().unwrap();
-    let none = Credentials::read(&folder.path().join("config.json")).await.unwrap();
+    let none = Credentials::read(&folder.path().join("config.json"))
+        .await
+        .unwrap();
     assert_eq!(none.for_registry(None).await.unwrap(), None);
     assert_eq!(none.for_all().await.unwrap(), None);
 }
@@ -61,7 +84,12 @@ async fn a_helper_that_is_not_there_is_told() {
     let name = "no-such-helper";
     let credentials = credentials(&format!(r#"{{"credHelpers":{{"a.io":"{name}"}}}}"#));
     let error = credentials.for_registry(Some("a.io")).await.unwrap_err();
-    assert!(error.to_string().contains("docker-credential-no-such-helper"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("docker-credential-no-such-helper"),
+        "{error}"
+    );
     assert!(ask("../x", "a.io").await.is_err());
 }
 
@@ -73,7 +101,10 @@ fn the_file_is_where_the_environment_says() {
             found.map(|(_, value)| OsString::from(value))
         }
     };
-    assert_eq!(file(&env(&[("HOME", "/h")])), Some("/h/.docker/config.json".into()));
+    assert_eq!(
+        file(&env(&[("HOME", "/h")])),
+        Some("/h/.docker/config.json".into())
+    );
     let both = env(&[("HOME", "/h"), ("DOCKER_CONFIG", "/c")]);
     assert_eq!(file(&both), Some("/c/config.json".into()));
     assert_eq!(file(&env(&[])), None);

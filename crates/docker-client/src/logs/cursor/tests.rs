@@ -5,7 +5,14 @@ use super::*;
 
 fn piece(source: Source, nanos: i64, text: &str) -> Piece {
     let bytes = Bytes::copy_from_slice(text.as_bytes());
-    Piece { source, nanos, offset: 0, bytes, ends: true, partial: false }
+    Piece {
+        source,
+        nanos,
+        offset: 0,
+        bytes,
+        ends: true,
+        partial: false,
+    }
 }
 
 /// Reads lines of standard output; what is delivered, a gap as `None`.
@@ -34,7 +41,10 @@ fn what_is_read_again_is_delivered_once() {
     assert_eq!(read(&mut tracker, &log), texts(&["a", "b", "b", "c"]));
     tracker.read_again();
     assert_eq!(read(&mut tracker, &log), texts(&[]));
-    assert_eq!(read(&mut tracker, &[(3, "d"), (4, "e")]), texts(&["d", "e"]));
+    assert_eq!(
+        read(&mut tracker, &[(3, "d"), (4, "e")]),
+        texts(&["d", "e"])
+    );
 }
 
 #[test]
@@ -72,7 +82,15 @@ fn a_place_that_was_rotated_away_is_a_gap() {
 #[test]
 fn repeats_in_a_live_stream_are_skipped() {
     let mut tracker = Tracker::new(None);
-    let log = [(1, "a"), (2, "b"), (3, "c"), (1, "a"), (2, "b"), (3, "c"), (4, "d")];
+    let log = [
+        (1, "a"),
+        (2, "b"),
+        (3, "c"),
+        (1, "a"),
+        (2, "b"),
+        (3, "c"),
+        (4, "d"),
+    ];
     assert_eq!(read(&mut tracker, &log), texts(&["a", "b", "c", "d"]));
 }
 
@@ -102,7 +120,10 @@ fn a_cursor_goes_on_behind_what_another_process_delivered() {
     let mut first = Tracker::new(None);
     let log = [(1, "a"), (2, "b"), (2, "c"), (3, "d")];
     read(&mut first, &log[..3]);
-    let cursor = LogCursor { stdout: first.position(Source::Stdout), ..LogCursor::default() };
+    let cursor = LogCursor {
+        stdout: first.position(Source::Stdout),
+        ..LogCursor::default()
+    };
     let mut second = Tracker::new(Some(&cursor));
     assert_eq!(read(&mut second, &log), texts(&["d"]));
 }
@@ -134,7 +155,10 @@ fn lines_from_before_a_tail_are_not_wanted_later() {
     tracker.set_floor(10);
     read(&mut tracker, &[(10, "a")]);
     tracker.read_again();
-    assert_eq!(read(&mut tracker, &[(8, "x"), (9, "y"), (10, "a"), (11, "b")]), texts(&["b"]));
+    assert_eq!(
+        read(&mut tracker, &[(8, "x"), (9, "y"), (10, "a"), (11, "b")]),
+        texts(&["b"])
+    );
     let mut other = piece(Source::Stderr, 9, "x");
     assert_eq!(tracker.admit(&mut other), Verdict::Skip);
     let mut other = piece(Source::Stderr, 12, "z");

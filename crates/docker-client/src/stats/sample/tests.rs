@@ -36,22 +36,43 @@ fn figures(json: &str) -> ContainerStats {
 fn figures_of_cgroup_v1_are_those_of_docker_stats() {
     let stats = figures(CGROUP_V1);
     // 592,790,818 ns of 3,120,000,000 ns that two processors had together.
-    assert!((stats.cpu_percent - 37.999_411).abs() < 1e-6, "{}", stats.cpu_percent);
+    assert!(
+        (stats.cpu_percent - 37.999_411).abs() < 1e-6,
+        "{}",
+        stats.cpu_percent
+    );
     assert_eq!(stats.memory_bytes, 22_233_088 - 20_971_520);
     assert_eq!(stats.memory_limit_bytes, 25_276_502_016);
     assert_eq!((stats.network_rx_bytes, stats.network_tx_bytes), (807, 12));
-    assert_eq!((stats.block_read_bytes, stats.block_write_bytes), (4096, 20_971_520));
+    assert_eq!(
+        (stats.block_read_bytes, stats.block_write_bytes),
+        (4096, 20_971_520)
+    );
     assert_eq!(stats.pids, 1);
-    assert_eq!(stats.read.unwrap().to_string(), "2026-11-21T17:23:26.157501566Z");
+    assert_eq!(
+        stats.read.unwrap().to_string(),
+        "2026-11-21T17:23:26.157501566Z"
+    );
 }
 
 #[test]
 fn figures_of_cgroup_v2_are_those_of_docker_stats() {
     let stats = figures(CGROUP_V2);
-    assert!((stats.cpu_percent - 25.0).abs() < 1e-9, "{}", stats.cpu_percent);
+    assert!(
+        (stats.cpu_percent - 25.0).abs() < 1e-9,
+        "{}",
+        stats.cpu_percent
+    );
     assert_eq!(stats.memory_bytes, 1_540_096 - 348_160);
-    assert!((stats.memory_percent - 28.417_969).abs() < 1e-6, "{}", stats.memory_percent);
-    assert_eq!((stats.block_read_bytes, stats.block_write_bytes), (8192, 12_288));
+    assert!(
+        (stats.memory_percent - 28.417_969).abs() < 1e-6,
+        "{}",
+        stats.memory_percent
+    );
+    assert_eq!(
+        (stats.block_read_bytes, stats.block_write_bytes),
+        (8192, 12_288)
+    );
     assert_eq!(stats.pids, 3);
 }
 
