@@ -23,7 +23,7 @@ fn time(nanos: i64) -> String {
 /// The messages that the engine makes of a line.
 fn messages(nanos: i64, line: &[u8], newline: bool, bare_last_chunk: bool) -> Vec<Vec<u8>> {
     let mut parts: Vec<&[u8]> = line.chunks(CHUNK).collect();
-    if line.len() % CHUNK == 0 && newline {
+    if line.len().is_multiple_of(CHUNK) && newline {
         parts.push(b"");
     }
     let count = parts.len();
@@ -249,32 +249,44 @@ fn engine(tty: bool) -> TestEngine {
     })
 }
 
+type Lines = Vec<(Option<Timestamp>, Bytes, bool)>;
+
+/// The lines of each stream, with the first answer cut there.
+async fn follow(client: &DockerApiClient, cut: usize) -> [Lines; 2] {
+    let options = LogOptions {
+        max_line: 64,
+        ..LogOptions::default()
+    };
+    let id = format!("{cut:064x}");
+    let mut stream = client.follow_container_logs(&id, options).await.unwrap();
+    let mut streams = [Vec::new(), Vec::new()];
+    while let Some(item) = stream.next().await {
+        match item.unwrap() {
+            LogItem::Line(line) => {
+                streams[line.stream as usize].push((line.timestamp, line.bytes, line.partial));
+            }
+            LogItem::Gap(gap) => panic!("cut at {cut}: {gap:?}"),
+        }
+    }
+    streams
+}
+
 async fn cut_everywhere(tty: bool) {
     let engine = engine(tty);
     let client = engine.client().await;
     let length = log(tty).iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
     assert!(length > 1800, "{length}");
-    let mut expected = None;
-    for cut in (0..=length).rev() {
-        let options = LogOptions {
-            max_line: 64,
-            ..LogOptions::default()
-        };
-        let id = format!("{cut:064x}");
-        let mut stream = client.follow_container_logs(&id, options).await.unwrap();
-        let mut streams = [Vec::new(), Vec::new()];
-        while let Some(item) = stream.next().await {
-            match item.unwrap() {
-                LogItem::Line(line) => {
-                    streams[line.stream as usize].push((line.timestamp, line.bytes, line.partial));
-                }
-                LogItem::Gap(gap) => panic!("cut at {cut}: {gap:?}"),
-            }
-        }
-        let expected = expected.get_or_insert_with(|| streams.clone());
-        assert_eq!(streams, *expected, "cut at {cut}");
+    let expected = follow(&client, length).await;
+    // Side by side: each waits a little after its second cut.
+    let followed = futures_util::stream::iter(0..length)
+        .map(async |cut| (cut, follow(&client, cut).await))
+        .buffer_unordered(100);
+    let followed: Vec<_> = followed.collect().await;
+    assert_eq!(followed.len(), length);
+    for (cut, streams) in followed {
+        assert_eq!(streams, expected, "cut at {cut}");
     }
-    let [stdout, stderr] = expected.unwrap();
+    let [stdout, stderr] = expected;
     let ends = if tty { (37, 0) } else { (13, 24) };
     assert_eq!((stdout.len(), stderr.len()), ends);
     assert!(stdout.last().unwrap().2, "the last words have no newline");
