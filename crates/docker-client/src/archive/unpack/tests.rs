@@ -71,12 +71,8 @@ fn nothing_leaves_the_target() {
         &[(Symlink, "s", "/etc/passwd")],
         &[(Symlink, "s", "../x")],
         &[(Symlink, "a/s", "../../x")],
-        // Up, and up again from wherever the first link leads.
-        &[
-            (Directory, "a/b", ""),
-            (Symlink, "l", "a/b"),
-            (Symlink, "m", "l/../../.."),
-        ],
+        // Up, and up again from where the first link leads.
+        &[(Symlink, "a/l", ".."), (Symlink, "a/m", "l/..")],
         // Through a link that was there before, or in the archive.
         &[(Regular, "old/x", "")],
         &[(Symlink, "l", "."), (Regular, "l/x", "")],
