@@ -1,0 +1,86 @@
+//! What of the lines that were read is delivered.
+
+use crate::logs::cursor::{Tracker, Verdict};
+use crate::logs::follow::{Follower, SILENCE};
+use crate::logs::line::{CHUNK, Piece};
+use crate::logs::stream::{Batch, Delivered};
+use crate::logs::{LogItem, LogLine};
+use crate::timestamp::Timestamp;
+
+impl Follower {
+    /// What has been read and was not delivered before.
+    pub(super) fn admit_all(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        while let Some(piece) = self
+            .reading
+            .as_mut()
+            .and_then(|reading| reading.reader.pop())
+        {
+            self.admit(piece, &mut batch);
+        }
+        self.book(batch)
+    }
+
+    /// What the reader of an answer that has ended still holds.
+    pub(super) fn finish_ended(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        if let Some(mut reader) = self.ended.take() {
+            reader.finish();
+            while let Some(piece) = reader.pop() {
+                self.admit(piece, &mut batch);
+            }
+        }
+        self.book(batch)
+    }
+
+    fn book(&mut self, mut batch: Batch) -> Batch {
+        if !batch.items.is_empty() {
+            self.silence = SILENCE;
+            self.outage.progress();
+        }
+        batch.floor = self.tracker.as_ref().and_then(Tracker::floor);
+        batch
+    }
+
+    fn admit(&mut self, mut piece: Piece, batch: &mut Batch) {
+        let mut place = None;
+        if let Some(tracker) = &mut self.tracker {
+            if self.options.tail.is_some() && tracker.floor().is_none() && tracker.since().is_none()
+            {
+                tracker.set_floor(piece.nanos);
+            }
+            if self.tty && piece.ends && piece.partial {
+                let length = piece.offset as usize + piece.bytes.len();
+                self.bare = Some((piece.nanos, length % CHUNK));
+            }
+            match tracker.admit(&mut piece) {
+                Verdict::Skip => return,
+                Verdict::Deliver => {}
+                Verdict::DeliverAfter(gap) => batch.items.push_back(Delivered {
+                    item: LogItem::Gap(gap),
+                    source: piece.source,
+                    place: None,
+                }),
+            }
+            place = tracker.position(piece.source);
+        }
+        let source = piece.source;
+        batch.items.push_back(Delivered {
+            item: LogItem::Line(self.line(piece)),
+            source,
+            place,
+        });
+    }
+
+    fn line(&self, piece: Piece) -> LogLine {
+        LogLine {
+            stream: piece.source,
+            timestamp: self
+                .tracker
+                .as_ref()
+                .map(|_| Timestamp::from_nanos(piece.nanos)),
+            bytes: piece.bytes,
+            partial: piece.partial,
+        }
+    }
+}
