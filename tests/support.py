@@ -114,11 +114,13 @@ class Container:
 class LocalEndpoint:
     """crates/cloudwatch-local as a process on this machine's loopback, stopped at the end
     of the `with` block. It can be started again on the same port. It knows the key "test"
-    unless others are given, and is in the network namespace of a process if one is named."""
+    unless others are given, is in the network namespace of a process if one is named, and
+    answers who calls it by one of the hosts."""
 
-    def __init__(self, directory, address="127.0.0.1:0", credentials=(), beside=None):
+    def __init__(self, directory, address="127.0.0.1:0", credentials=(), beside=None, hosts=()):
         self._address = address
         self._options = [word for one in credentials for word in ("--credentials", one)]
+        self._options += [word for one in hosts for word in ("--allow-host", one)]
         self._prefix = ["nsenter", f"--net=/proc/{beside}/ns/net"] if beside else []
         self._report = directory / f"series-{uuid.uuid4().hex}.json"
         self._process = None

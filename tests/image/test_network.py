@@ -162,7 +162,8 @@ def test_network_with_ipv6_only(ipv6_only, address, tmp_path):
     pid = ipv6_only.inspect("{{.State.Pid}}")
     options = ["--network", f"container:{ipv6_only.name}"]
     with contextlib.ExitStack() as stack:
-        endpoint = LocalEndpoint(tmp_path, address=f"[{address}]:0", beside=pid)
+        named = ["cloudwatch.test"]
+        endpoint = LocalEndpoint(tmp_path, address=f"[{address}]:0", beside=pid, hosts=named)
         stack.enter_context(endpoint)
         urls = [endpoint.url]
         if address == UNIQUE_LOCAL:
