@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tracing::error;
+use tracing::{error, warn};
 
+use crate::cloudwatch::SdkFiles;
 use crate::config::{Environment, LogConfig};
-use crate::shutdown::Requests;
+use crate::shutdown::{Requests, Watchdog};
 use crate::telemetry::{self, chain};
 
 mod arguments;
@@ -37,6 +39,13 @@ const BAD_CONFIGURATION: u8 = 78;
 /// files of settings. One that is not needed any more ends.
 const BLOCKING_THREADS_MAX: usize = crate::source::THREADS_MAX + 32;
 
+/// The longest that the last lines are waited for: whoever reads them reads at once, and
+/// nobody waits for who does not.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The grace until the setting is read.
+const GRACE_BEFORE: Duration = Duration::from_secs(8);
+
 /// Runs the program.
 pub fn main(
     arguments: impl IntoIterator<Item = OsString>,
@@ -57,6 +66,7 @@ pub fn main(
             return ExitCode::from(if answer.use_stderr() { USAGE } else { SUCCESS });
         }
     };
+    let _log = LastLines;
     match runtime() {
         Ok(runtime) => {
             let environment = environment.into_iter().collect();
@@ -69,6 +79,15 @@ pub fn main(
             let _ = writeln!(io::stderr(), "cannot set up the runtime: {error}");
             ExitCode::from(FAILURE)
         }
+    }
+}
+
+/// Writes the last lines, however the command ends.
+struct LastLines;
+
+impl Drop for LastLines {
+    fn drop(&mut self) {
+        telemetry::flush(LOG_PATIENCE);
     }
 }
 
@@ -94,10 +113,12 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     // PID 1 gets only the signals that it asks for, so this comes before anything that
     // may take a while.
     let requests = Requests::catch();
+    let watchdog = Watchdog::start(GRACE_BEFORE);
     let log = LogConfig::read(&environment);
+    let files = SdkFiles::new(&environment);
     let Loaded { config, findings } = load(environment, arguments.dry_run).await;
     if let Err(error) = telemetry::init(&log) {
-        let _ = writeln!(io::stderr(), "cannot set up the log: {error}");
+        let _ = writeln!(io::stderr(), "cannot set up the log: {}", chain(&error));
         return FAILURE;
     }
     findings.log();
@@ -111,8 +132,13 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
             return FAILURE;
         }
     };
+    match watchdog {
+        Ok(watchdog) => watchdog.set_grace(config.shutdown_grace),
+        // What it is for may never come; the metrics do.
+        Err(failure) => warn!(error = chain(&failure), "cannot watch over the stop"),
+    }
     match arguments.command {
-        Command::Once => publish::once(config, arguments.dry_run, requests).await,
-        _ => publish::run(config, arguments.dry_run, requests).await,
+        Command::Once => publish::once(config, files, arguments.dry_run, requests).await,
+        _ => publish::run(config, files, arguments.dry_run, requests).await,
     }
 }

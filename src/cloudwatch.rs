@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_cloudwatch::operation::RequestId;
 use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataError;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
@@ -16,12 +15,18 @@ use crate::metric::Point;
 use crate::outbox::Batch;
 use crate::publish::{Failure, FailureKind, Sink};
 
+mod acceptance;
+mod aside;
 mod connect;
 mod credentials;
+mod files;
+mod http;
 mod origin;
 mod session;
 
+use acceptance::NotTheService;
 pub use credentials::profile_region;
+pub use files::SdkFiles;
 pub use origin::{Origin, ProfileKind, origin};
 use session::Sessions;
 
@@ -32,10 +37,11 @@ pub struct CloudWatch {
 }
 
 impl CloudWatch {
-    /// Sets up the client; nothing is sent and no credentials are looked for yet.
-    pub async fn connect(config: &Config) -> Self {
-        let http = connect::http_client(config.http.ca_bundle.as_deref());
-        let sessions = Sessions::start(&config.region, http, config.request_timeout).await;
+    /// Sets up the client; nothing is read or sent and no credentials are looked for yet.
+    #[must_use]
+    pub fn new(config: &Config, files: SdkFiles) -> Self {
+        let http = connect::http_client(&config.http);
+        let sessions = Sessions::new(&config.region, http, files, config.request_timeout);
         Self {
             sessions: Arc::new(sessions),
         }
@@ -50,7 +56,7 @@ impl CloudWatch {
 
 impl Sink for CloudWatch {
     async fn ready(&self) -> Result<(), Failure> {
-        self.sessions.resolve().await
+        self.sessions.trusted().await.map(drop)
     }
 
     async fn put(&self, batch: &Batch) -> Result<(), Failure> {
@@ -61,14 +67,7 @@ impl Sink for CloudWatch {
             .namespace(batch.namespace().as_str())
             .set_metric_data(Some(batch.points().map(datum).collect()));
         match request.send().await {
-            // The SDK takes any 2xx answer for success. A portal or proxy that answers
-            // in the place of the service must not swallow points, and the service
-            // gives each request an id.
-            Ok(output) if output.request_id().is_some() => Ok(()),
-            Ok(_) => Err(Failure {
-                kind: FailureKind::NoAnswer,
-                source: Some(Box::new(NotTheService)),
-            }),
+            Ok(_) => Ok(()),
             Err(error) => {
                 let failure = failure(error);
                 if credentials::are_bad(&failure) {
@@ -79,10 +78,6 @@ impl Sink for CloudWatch {
         }
     }
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("the answer has no request id, something else than CloudWatch gave it")]
-struct NotTheService;
 
 fn datum(point: &Point) -> MetricDatum {
     let metric = &point.metric;
@@ -109,6 +104,12 @@ fn failure(error: SdkError<PutMetricDataError, HttpResponse>) -> Failure {
             source: Some(Box::new(error)),
         };
     }
+    if is_of_something_else(&error) {
+        return Failure {
+            kind: FailureKind::NoAnswer,
+            source: Some(Box::new(NotTheService)),
+        };
+    }
     let kind = match error.raw_response() {
         Some(response) if !response.status().is_success() => FailureKind::Refused {
             status: response.status().as_u16(),
@@ -126,6 +127,12 @@ fn failure(error: SdkError<PutMetricDataError, HttpResponse>) -> Failure {
     Failure { kind, source }
 }
 
+/// Whether an error is [`NotTheService`], wrapped by the SDK.
+fn is_of_something_else(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|cause| cause.is::<NotTheService>())
+}
+
 /// `x-amz-retry-after` counts milliseconds, `retry-after` seconds (RFC 9110, 10.2.3); the
 /// latter's dates are not taken, for this machine's clock may be the problem.
 fn retry_after(response: &HttpResponse) -> Option<Duration> {
@@ -134,3 +141,6 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
         .map(Duration::from_millis)
         .or_else(|| header("retry-after").map(Duration::from_secs))
 }
+
+#[cfg(test)]
+mod tests;

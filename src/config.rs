@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::metric::Metric;
+use crate::outbox::Limits;
 use crate::publish::Retry;
 use crate::schedule::{Beat, Schedule};
-use crate::source::{HttpConfig, Options, Source};
+use crate::source::{HttpConfig, Options, Source, SourceText};
 
 pub mod crontab;
 mod endpoint;
@@ -26,6 +27,7 @@ mod value;
 pub use crontab::CrontabFile;
 pub use env::{Asked, Inputs};
 pub use environment::{CRONTAB_DEFAULT, Environment};
+pub(crate) use files::unreadable;
 pub use health_addr::HealthAddr;
 pub use log::{LogConfig, LogFormat};
 pub use problem::{Findings, Place, Problem};
@@ -54,8 +56,8 @@ pub struct Config {
     pub source_timeout: Duration,
     /// The longest that stopping may take.
     pub shutdown_grace: Duration,
-    /// How many points are held at most.
-    pub buffer_limit: usize,
+    /// How much is held at most.
+    pub buffer: Limits,
     /// Where held points survive a restart.
     pub spool_dir: Option<PathBuf>,
     /// Where the health of the process is told.
@@ -96,7 +98,7 @@ pub struct Entry {
     /// From where.
     pub source: Arc<dyn Source>,
     /// The source as it was written.
-    pub source_text: String,
+    pub source_text: SourceText,
     /// What else the source was told.
     pub options: Options,
     /// The line of the crontab, counted from 1.
@@ -104,11 +106,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether both describe the same thing, so that one may keep the other's state.
+    /// What makes two entries the same, so that one may keep the other's state.
     #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.metric == other.metric
-            && self.source_text == other.source_text
-            && self.options == other.options
+    pub fn identity(&self) -> (&Metric, &SourceText, &Options) {
+        (&self.metric, &self.source_text, &self.options)
     }
 }

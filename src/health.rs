@@ -6,17 +6,21 @@
 //! belong to a network namespace, which the containers of a pod share and which host
 //! networking shares with the whole machine, so the name is that of the mount namespace:
 //! each container has its own, and whatever is started in the container finds it out too.
-//! Anybody in the network namespace may ask, so nothing that is told is a secret.
+//! Anybody in the network namespace may ask, so nothing that is told is a secret. Anybody
+//! may also take the name first, so what is told counts only if the asker's own user tells
+//! it, or root (SO_PEERCRED); root believes whoever has the name.
 
 mod answer;
 mod ask;
+mod brief;
 mod place;
 mod report;
 mod server;
 mod status;
 
 pub use ask::{AskError, ask};
-pub use place::{Place, PlaceError};
+pub use brief::brief;
+pub use place::{Owner, Place, PlaceError};
 pub use report::{Condition, Report};
 pub use server::Server;
 pub use status::Status;

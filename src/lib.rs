@@ -1,14 +1,19 @@
 //! cw-publisher publishes metrics to Amazon CloudWatch on a schedule and loses no
 //! point in an outage. ARCHITECTURE.md has the map of these modules.
 
+mod blocking;
 pub mod cli;
 pub mod clock;
 pub mod cloudwatch;
 pub mod config;
 pub mod dry_run;
+mod files;
 pub mod health;
 pub mod metric;
 pub mod outbox;
+#[cfg(test)]
+mod properties;
+pub mod proxy;
 pub mod publish;
 pub mod run;
 pub mod schedule;

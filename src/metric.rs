@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::text::{did_you_mean, excerpt};
+use crate::text::{Hidden, did_you_mean, excerpt};
 
 mod unit;
 
@@ -99,12 +99,12 @@ pub enum MetricError {
         "a namespace that begins with 'AWS/' is reserved for AWS services, use your own, for example MyApp/Web"
     )]
     ReservedNamespace,
-    #[error("{given:?} is no CloudWatch unit{} the units are {}", did_you_mean(Unit::nearest(.given)), Unit::list())]
-    UnknownUnit { given: String },
-    #[error("{given:?} is no storage resolution, use 60 (one minute) or 1 (one second)")]
-    UnknownResolution { given: String },
-    #[error("{given:?} is no dimension, write Name=Value")]
-    NotADimension { given: String },
+    #[error("no CloudWatch unit{} the units are {}", did_you_mean(Unit::nearest(.given.as_str())), Unit::list())]
+    UnknownUnit { given: Hidden },
+    #[error("no storage resolution, use 60 (one minute) or 1 (one second)")]
+    UnknownResolution,
+    #[error("dimension {number} has no value, write Name=Value")]
+    NotADimension { number: usize },
     #[error("dimension {name:?} is given twice, give each name once")]
     DuplicateDimension { name: String },
     #[error("{count} dimensions are given, at most {DIMENSIONS_MAX} are allowed")]
@@ -261,14 +261,12 @@ impl FromStr for Dimensions {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        let dimensions = text
-            .split(',')
-            .map(|part| {
-                let (name, value) =
-                    part.split_once('=')
-                        .ok_or_else(|| MetricError::NotADimension {
-                            given: excerpt(part.trim()),
-                        })?;
+        let dimensions = (1..)
+            .zip(text.split(','))
+            .map(|(number, part)| {
+                let (name, value) = part
+                    .split_once('=')
+                    .ok_or(MetricError::NotADimension { number })?;
                 Dimension::new(name.trim(), value.trim())
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -314,9 +312,7 @@ impl FromStr for Resolution {
         match text {
             "60" => Ok(Self::Standard),
             "1" => Ok(Self::High),
-            _ => Err(MetricError::UnknownResolution {
-                given: excerpt(text),
-            }),
+            _ => Err(MetricError::UnknownResolution),
         }
     }
 }

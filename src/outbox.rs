@@ -1,23 +1,42 @@
-//! The points that CloudWatch has not accepted yet: their order, their bound and
-//! the batches they leave in.
+//! The points that CloudWatch has not accepted yet: their order, their bounds, the
+//! batches they leave in, and how far a copy of them on disk is behind.
 //!
 //! A point leaves in four ways and no other: it was accepted, it was refused as
-//! bad, it grew too old for the service, or the bound was hit and it was the
+//! bad, it grew too old for the service, or a bound was hit and it was the
 //! oldest. The last three are losses, counted by reason.
+//!
+//! Whatever happens to some points takes time by their number, not by the number of all.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::metric::{Namespace, Point};
 
 mod batch;
+mod copy;
+mod losses;
+mod metrics;
+mod parked;
+mod restore;
 
 pub use batch::{BATCH_BYTES_MAX, BATCH_POINTS_MAX, Batch};
+use copy::DiskCopy;
+pub use copy::{Change, Lend, Removed};
+use losses::Tally;
+pub use losses::{Losses, Lost, Reason};
+use metrics::Metrics;
+pub use parked::PARKED_RETRY;
+use parked::Parked;
+pub use restore::Restoring;
 
 /// The service refuses points older than two weeks (API Reference, `MetricDatum`,
 /// `Timestamp`); an hour less leaves room for the way there.
 pub const AGE_MAX: TimeDelta = TimeDelta::hours(14 * 24 - 1);
+
+/// About how much memory a point takes beside its metric: 40 bytes in the order of arrival
+/// and 8 in that of its namespace, in trees whose nodes are half full at worst.
+pub const POINT_BYTES: usize = 96;
 
 /// A point's place in the order of arrival; never used twice.
 pub type Id = u64;
@@ -31,109 +50,97 @@ pub struct Held {
     pub point: Point,
 }
 
+/// How much is held at most. The oldest points go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many points.
+    pub points: usize,
+    /// How much memory they take, about.
+    pub bytes: usize,
+}
+
 /// Points not yet accepted, a queue for each namespace.
 ///
 /// Points of one moment are a tick. The newest tick of a namespace goes out first,
 /// because alarms read it; everything older is backlog, oldest first.
 #[derive(Debug)]
 pub struct Outbox {
-    limit: usize,
+    limits: Limits,
     next_id: Id,
-    held: usize,
+    points: BTreeMap<Id, Point>,
+    metrics: Metrics,
     queues: BTreeMap<Namespace, Queue>,
+    losses: Losses,
+    /// No point held is older; none if no point was held since it was last made sure.
+    oldest: Option<DateTime<Utc>>,
+    /// Counts the changes of what is held.
+    revision: u64,
+    on_disk: Option<DiskCopy>,
+    /// What is to take the place of the copy on disk, while it is being written.
+    rewritten: Option<DiskCopy>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// In ascending order of id.
-    points: VecDeque<Held>,
+    /// All points but the parked ones.
+    ids: BTreeSet<Id>,
     /// The first id of the newest tick; everything before it is backlog.
     tick_start: Id,
     /// The moment of that tick; none before the first.
     tick_at: Option<DateTime<Utc>>,
+    /// The points that wait behind all others.
+    parked: Parked,
+    /// The id that the next batch of the backlog begins at.
+    backlog_from: Id,
     losses: Losses,
-}
-
-/// How many points were lost, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Losses {
-    /// Refused by the service for a fault of their own.
-    pub refused: u64,
-    /// Too old for the service to accept.
-    pub expired: u64,
-    /// Pushed out by newer ones at `BUFFER_LIMIT`.
-    pub overflowed: u64,
 }
 
 impl Queue {
     /// Whether a point of the newest tick still waits.
     fn has_tick(&self) -> bool {
-        let last = self.points.back();
-        last.is_some_and(|last| last.id >= self.tick_start)
+        self.ids.last().is_some_and(|last| *last >= self.tick_start)
     }
-}
 
-impl Losses {
-    /// All reasons together.
-    #[must_use]
-    pub fn total(self) -> u64 {
-        self.refused + self.expired + self.overflowed
-    }
-}
-
-impl std::ops::Add for Losses {
-    type Output = Self;
-
-    fn add(self, more: Self) -> Self {
-        Self {
-            refused: self.refused + more.refused,
-            expired: self.expired + more.expired,
-            overflowed: self.overflowed + more.overflowed,
-        }
+    fn len(&self) -> usize {
+        self.ids.len() + self.parked.len()
     }
 }
 
 impl Outbox {
-    /// An empty outbox that holds at most `limit` points.
+    /// An empty outbox.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Self {
-            limit,
+            limits,
             next_id: 1,
-            held: 0,
+            points: BTreeMap::new(),
+            metrics: Metrics::default(),
             queues: BTreeMap::new(),
+            losses: Losses::default(),
+            oldest: None,
+            revision: 0,
+            on_disk: None,
+            rewritten: None,
         }
-    }
-
-    /// Takes back points that an earlier process held, as backlog. The ids must
-    /// ascend. Returns the points that the bound pushed out.
-    #[must_use]
-    pub fn restore(&mut self, held: impl IntoIterator<Item = Held>) -> Vec<Held> {
-        for held in held {
-            self.next_id = self.next_id.max(held.id + 1);
-            let queue = self.queue(&held.point.metric.namespace);
-            queue.tick_start = held.id + 1;
-            queue.points.push_back(held);
-            self.held += 1;
-        }
-        self.overflow()
     }
 
     /// Takes points of one tick. What comes late joins the newest tick if that still
-    /// waits. Returns the oldest points, which the bound pushed out.
-    pub fn push(&mut self, tick: Vec<Point>) -> Vec<Held> {
+    /// waits. Returns what the bounds pushed out: the oldest points.
+    pub fn push(&mut self, tick: Vec<Point>) -> Vec<Lost> {
+        let mut lost = Tally::default();
         for point in tick {
             let id = self.next_id;
-            self.next_id += 1;
             let queue = self.queue(&point.metric.namespace);
             if !queue.has_tick() || queue.tick_at < Some(point.at) {
                 queue.tick_start = id;
                 queue.tick_at = Some(point.at);
             }
-            queue.points.push_back(Held { id, point });
-            self.held += 1;
+            self.insert(Held { id, point });
+            while let Some((_, point, reason)) = self.overflow() {
+                self.lose(&point, reason, &mut lost);
+            }
         }
-        self.overflow()
+        lost.into_vec()
     }
 
     /// The next batch of a namespace: of its newest tick, else of its backlog. The
@@ -141,13 +148,8 @@ impl Outbox {
     #[must_use]
     pub fn next_batch(&self, namespace: &Namespace) -> Option<Batch> {
         let queue = self.queues.get(namespace)?;
-        let newest = queue.points.partition_point(|h| h.id < queue.tick_start);
-        let start = if newest < queue.points.len() {
-            newest
-        } else {
-            0
-        };
-        Batch::fill(namespace, queue.points.range(start..))
+        let tick = self.batch(namespace, queue.ids.range(queue.tick_start..));
+        tick.or_else(|| self.backlog_batch(namespace))
     }
 
     /// Whether the newest tick of a namespace waits to be sent.
@@ -169,60 +171,72 @@ impl Outbox {
 
     /// Removes what the service accepted; returns how many of them were still held.
     pub fn accept(&mut self, batch: &Batch) -> usize {
-        self.remove(batch)
+        // The bounds may have pushed some out while the batch was on its way.
+        let removed = batch.ids().filter_map(|id| self.remove(id));
+        removed.count()
     }
 
     /// Removes what the service refused for its own fault.
     pub fn refuse(&mut self, batch: &Batch) -> usize {
-        let removed = self.remove(batch);
+        let removed = self.accept(batch);
         self.queue(batch.namespace()).losses.refused += removed as u64;
+        self.losses.refused += removed as u64;
         removed
     }
 
-    /// Removes and returns the points that the service would refuse for their age.
-    pub fn expire(&mut self, now: DateTime<Utc>) -> Vec<Held> {
-        let oldest = now - AGE_MAX;
-        let mut expired = Vec::new();
-        for queue in self.queues.values_mut() {
-            let before = expired.len();
-            queue.points.retain(|held| {
-                let keep = held.point.at > oldest;
-                if !keep {
-                    expired.push(held.clone());
-                }
-                keep
-            });
-            queue.losses.expired += (expired.len() - before) as u64;
+    /// Removes the points that the service would refuse for their age.
+    pub fn expire(&mut self, now: DateTime<Utc>) -> Option<Lost> {
+        let limit = now - AGE_MAX;
+        // Asked before each request, it looks at all points only when one is to go.
+        if self.oldest.is_none_or(|oldest| oldest > limit) {
+            return None;
         }
-        self.held -= expired.len();
-        expired
+        let points = self.points.iter();
+        let old: Vec<_> = points
+            .filter(|(_, point)| point.at <= limit)
+            .map(|(id, _)| *id)
+            .collect();
+        let mut lost = Tally::default();
+        for id in old {
+            if let Some(point) = self.remove(id) {
+                self.lose(&point, Reason::Age, &mut lost);
+            }
+        }
+        self.oldest = self.points.values().map(|point| point.at).min();
+        lost.into_vec().pop()
     }
 
     /// How many points are held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.held
+        self.points.len()
     }
 
     /// Whether no point is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.held == 0
+        self.points.is_empty()
+    }
+
+    /// About how much memory the points take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.points.len() * POINT_BYTES + self.metrics.bytes()
     }
 
     /// How many points of one namespace are held.
     #[must_use]
     pub fn len_of(&self, namespace: &Namespace) -> usize {
-        self.queues.get(namespace).map_or(0, |q| q.points.len())
+        self.queues.get(namespace).map_or(0, Queue::len)
     }
 
     /// The namespaces that hold points.
     pub fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
-        let waiting = self.queues.iter().filter(|(_, q)| !q.points.is_empty());
+        let waiting = self.queues.iter().filter(|(_, q)| q.len() > 0);
         waiting.map(|(namespace, _)| namespace)
     }
 
-    /// The losses of one namespace.
+    /// The losses of one namespace since this process began.
     #[must_use]
     pub fn losses_of(&self, namespace: &Namespace) -> Losses {
         self.queues
@@ -230,68 +244,93 @@ impl Outbox {
             .map_or_else(Losses::default, |q| q.losses)
     }
 
-    /// The losses of all namespaces.
+    /// The losses of all namespaces, of what was restored included.
     #[must_use]
     pub fn losses(&self) -> Losses {
-        let all = self.queues.values().map(|queue| queue.losses);
-        all.fold(Losses::default(), std::ops::Add::add)
+        self.losses
     }
 
     /// The oldest and the newest moment held.
     #[must_use]
     pub fn span(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-        let moments = || self.held().map(|held| held.point.at);
+        let moments = || self.points.values().map(|point| point.at);
         Some((moments().min()?, moments().max()?))
     }
 
-    /// All held points, namespace by namespace, in order of arrival within each.
-    pub fn held(&self) -> impl Iterator<Item = &Held> {
-        self.queues.values().flat_map(|queue| queue.points.iter())
+    /// All that is held, in order of arrival.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> impl Iterator<Item = Held> {
+        self.points.iter().map(|(id, point)| Held {
+            id: *id,
+            point: point.clone(),
+        })
+    }
+
+    /// How often what is held has changed.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// A batch of the first of these points.
+    fn batch<'a>(
+        &'a self,
+        namespace: &Namespace,
+        ids: impl Iterator<Item = &'a Id>,
+    ) -> Option<Batch> {
+        let point = |id: &Id| Some((*id, self.points.get(id)?));
+        Batch::fill(namespace, ids.filter_map(point))
     }
 
     fn queue(&mut self, namespace: &Namespace) -> &mut Queue {
         self.queues.entry(namespace.clone()).or_default()
     }
 
-    /// Removes the points of a batch that are still held; the bound may have pushed
-    /// some out while the batch was on its way.
-    fn remove(&mut self, batch: &Batch) -> usize {
-        let Some(queue) = self.queues.get_mut(batch.namespace()) else {
-            return 0;
-        };
-        let before = queue.points.len();
-        let start = queue.points.partition_point(|h| h.id < batch.first_id());
-        let mut kept = queue.points.split_off(start);
-        let mut ids = batch.ids().peekable();
-        kept.retain(|held| {
-            while ids.next_if(|id| *id < held.id).is_some() {}
-            ids.next_if_eq(&held.id).is_none()
-        });
-        queue.points.append(&mut kept);
-        let removed = before - queue.points.len();
-        self.held -= removed;
-        if queue.points.is_empty() {
-            // A long outage leaves a large buffer behind; an idle queue needs none.
-            queue.points = VecDeque::new();
-        }
-        removed
+    fn insert(&mut self, held: Held) {
+        let Held { id, mut point } = held;
+        self.remove(id);
+        self.metrics.share(&mut point.metric);
+        self.next_id = self.next_id.max(id + 1);
+        self.oldest = Some(self.oldest.map_or(point.at, |oldest| oldest.min(point.at)));
+        self.queue(&point.metric.namespace).ids.insert(id);
+        self.points.insert(id, point);
+        self.revision += 1;
     }
 
-    /// Drops the oldest points, of whatever namespace, until the bound holds.
-    fn overflow(&mut self) -> Vec<Held> {
-        let mut dropped = Vec::new();
-        while self.held > self.limit {
-            let oldest = self
-                .queues
-                .values_mut()
-                .filter(|queue| !queue.points.is_empty())
-                .min_by_key(|queue| queue.points.front().map(|held| held.id));
-            let Some(queue) = oldest else { break };
-            dropped.extend(queue.points.pop_front());
-            queue.losses.overflowed += 1;
-            self.held -= 1;
+    fn remove(&mut self, id: Id) -> Option<Point> {
+        let point = self.points.remove(&id)?;
+        if let Some(queue) = self.queues.get_mut(&point.metric.namespace) {
+            queue.ids.remove(&id);
+            queue.parked.forget(id);
         }
-        dropped
+        self.metrics.release(&point.metric);
+        let copies = [&mut self.on_disk, &mut self.rewritten];
+        for copy in copies.into_iter().flatten() {
+            copy.remove(id, &self.points);
+        }
+        self.revision += 1;
+        Some(point)
+    }
+
+    /// Drops the oldest point, of whatever namespace, if a bound does not hold.
+    fn overflow(&mut self) -> Option<(Id, Point, Reason)> {
+        let reason = if self.points.len() > self.limits.points {
+            Reason::Number
+        } else if self.bytes() > self.limits.bytes {
+            Reason::Bytes
+        } else {
+            return None;
+        };
+        let (id, _) = self.points.first_key_value()?;
+        let id = *id;
+        Some((id, self.remove(id)?, reason))
+    }
+
+    /// Counts a point that is gone.
+    fn lose(&mut self, point: &Point, reason: Reason, lost: &mut Tally) {
+        self.queue(&point.metric.namespace).losses.count(reason, 1);
+        self.losses.count(reason, 1);
+        lost.add(Lost::one(reason, point.at));
     }
 }
 

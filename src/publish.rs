@@ -11,6 +11,7 @@ use chrono::SecondsFormat;
 use crate::outbox::Batch;
 
 mod delivery;
+mod isolation;
 mod retry;
 mod verdict;
 

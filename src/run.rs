@@ -26,6 +26,7 @@ use crate::telemetry::chain;
 
 mod lane;
 mod lanes;
+mod renewal;
 mod sampler;
 mod slot;
 mod spooler;
@@ -84,7 +85,14 @@ pub async fn run<S: Sink, C: Clock>(
         () = &mut shutdown => return Ok(nothing_done(started)),
     };
     let resources = Arc::new(Resources::new(config.http.clone()));
-    let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
+    let mut sampler = Sampler::new(
+        config.entries,
+        config.source_timeout,
+        resources,
+        status.clone(),
+    );
+    status.publishes(sampler.namespaces());
+    lanes.publish_in(sampler.namespaces());
     let mut beat_rate = sampler.beat();
     let mut beats = start_beats(&*clock, beat_rate).await?;
     status.expect(beat_rate, sampler.schedules());
@@ -104,15 +112,16 @@ pub async fn run<S: Sink, C: Clock>(
                 last = sample_until(clock.now(), last, beat_rate, &mut sampler);
                 status.beat();
                 status.unsampled(sampler.unsampled());
-                lanes.revive();
+                lanes.maintain();
             }
             Some(points) = sampler.next() => lanes.push(points),
             Some(entries) = reload.recv() => {
                 // What has passed is the old entries' and on their beat: the new ones
                 // neither missed it nor make up for it.
                 last = sample_until(clock.now(), last, beat_rate, &mut sampler);
-                sampler.replace(entries);
-                status.forget_others(&sampler.namespaces());
+                sampler.replace(entries).await;
+                status.publishes(sampler.namespaces());
+                lanes.publish_in(sampler.namespaces());
                 if sampler.beat() != beat_rate {
                     match start_beats(&*clock, sampler.beat()).await {
                         Ok(new) => {
@@ -161,7 +170,7 @@ pub async fn once<S: Sink, C: Clock>(
         () = &mut shutdown => return Ok(nothing_done(started)),
     };
     let resources = Arc::new(Resources::new(config.http.clone()));
-    let mut sampler = Sampler::new(config.entries, config.source_timeout, resources);
+    let mut sampler = Sampler::new(config.entries, config.source_timeout, resources, status);
     sampler.start(whole_second(clock.now()), Which::All);
     let sampled = async {
         while let Some(points) = sampler.next().await {

@@ -19,8 +19,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use croner::errors::CronError;
 
-use crate::text::excerpt;
-
 mod expression;
 mod moments;
 mod pattern;
@@ -61,8 +59,8 @@ pub enum ScheduleError {
         if *.count == 1 { " is" } else { "s are" }
     )]
     FieldCount { count: usize },
-    #[error("{given:?} is no nickname, use {known}, or five fields such as \"* * * * *\"")]
-    Nickname { given: String, known: String },
+    #[error("no such nickname, use {known}, or five fields such as \"* * * * *\"")]
+    Nickname { known: String },
     #[error("@reboot is no schedule, set PUBLISH_ON_START=true to publish at every start")]
     Reboot,
     #[error("the {field} field has an empty item, write numbers with single commas between them")]
@@ -74,18 +72,10 @@ pub enum ScheduleError {
         min: u16,
         max: u16,
     },
-    #[error("{given:?} is no {field}, use {right}, or * for every {field}")]
-    NotAValue {
-        field: &'static str,
-        given: String,
-        right: String,
-    },
-    #[error("{field} step {given:?} is out of range, use 1 to {max}")]
-    Step {
-        field: &'static str,
-        given: String,
-        max: u16,
-    },
+    #[error("the {field} field is not understood, use {right}, or * for every {field}")]
+    NotAValue { field: &'static str, right: String },
+    #[error("the {field} step is out of range, use 1 to {max}")]
+    Step { field: &'static str, max: u16 },
     #[error(
         "{field} range {start}-{end} runs backwards, write {start}-{max},{min}-{end} if it is to run over the end"
     )]
@@ -96,10 +86,10 @@ pub enum ScheduleError {
         min: u16,
         max: u16,
     },
-    #[error("{given:?} is no weekday of a month, write 5#1 to 5#5, or 5#L for the last")]
-    Which { given: String },
-    #[error("{given:?} never fires, no date matches its day, month and weekday")]
-    NeverFires { given: String },
+    #[error("no such weekday of a month, write 5#1 to 5#5, or 5#L for the last")]
+    Which,
+    #[error("the schedule never fires, no date matches its day, month and weekday")]
+    NeverFires,
     #[error("the schedule is not accepted")]
     Croner { source: CronError },
 }
@@ -114,9 +104,7 @@ impl Schedule {
             .next_from(DateTime::UNIX_EPOCH.naive_utc())
             .is_none()
         {
-            return Err(ScheduleError::NeverFires {
-                given: excerpt(text),
-            });
+            return Err(ScheduleError::NeverFires);
         }
         Ok(Self {
             text: text.into(),

@@ -1,11 +1,21 @@
-//! Signals, as a stream of what they ask for.
+//! Signals, as a stream of what they ask for, and a watchdog for when nobody reads it.
 
 use std::fmt;
 use std::io;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::{Signals, SignalsInfo};
+
+mod watchdog;
+
+pub use watchdog::Watchdog;
+
+/// Signals to stop that come this soon after the first are the same request. GNU
+/// `timeout`, `dumb-init` and shells signal the process and then its group, so the second
+/// arrives within milliseconds; whoever means two presses Ctrl-C no faster than this.
+const SAME_REQUEST: Duration = Duration::from_millis(100);
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +49,59 @@ impl Requests {
             Some(_) => Request::Stop,
             // The stream ends only when its handle is closed, which nobody does.
             None => std::future::pending().await,
+        }
+    }
+}
+
+/// Tells a second request to stop from a second signal of the first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stops {
+    first: Option<Instant>,
+}
+
+/// What a signal to stop means after those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Stop within the grace.
+    First,
+    /// Nothing new.
+    Same,
+    /// Stop at once.
+    Again,
+}
+
+impl Stops {
+    /// Takes the next signal to stop.
+    pub fn take(&mut self, now: Instant) -> Stop {
+        let Some(first) = self.first else {
+            self.first = Some(now);
+            return Stop::First;
+        };
+        if now.saturating_duration_since(first) <= SAME_REQUEST {
+            Stop::Same
+        } else {
+            Stop::Again
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_soon_after_the_first_are_the_same_request() {
+        let began = Instant::now();
+        let mut stops = Stops::default();
+        let after = |millis| began + Duration::from_millis(millis);
+        for (millis, expected) in [
+            (0, Stop::First),
+            (5, Stop::Same),
+            (100, Stop::Same),
+            (101, Stop::Again),
+            (300, Stop::Again),
+        ] {
+            assert_eq!(stops.take(after(millis)), expected, "{millis}");
         }
     }
 }

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::files::Files;
 use crate::metric::{Dimension, MetricError, Value};
-use crate::text::{did_you_mean, excerpt, nearest};
+use crate::text::{Hidden, did_you_mean, excerpt, nearest};
 
+mod computing;
 mod constant;
 mod ecs;
 mod exec;
@@ -25,12 +27,19 @@ mod options;
 mod probe;
 pub mod prometheus;
 mod random;
+mod text;
 mod threads;
 mod timestamp;
 
 pub use http::HttpConfig;
 pub use options::{Options, Uses};
-pub(crate) use threads::THREADS_MAX;
+pub use text::{SourceText, shown};
+
+/// Most threads that sources hold at a time, whatever hangs.
+pub(crate) const THREADS_MAX: usize = threads::THREADS_MAX
+    + crate::files::HANGING_MAX
+    + http::RESOLVING_MAX
+    + computing::COMPUTING_MAX;
 
 /// Most bytes that are read of a file, a response or a program's output.
 pub const READ_MAX: usize = 1024 * 1024;
@@ -111,15 +120,23 @@ pub struct Resources {
     pub(crate) http: http::HttpClient,
     /// The client of requests that no proxy may see.
     direct: http::HttpClient,
+    /// What files are read with.
+    files: Files,
 }
 
 impl Resources {
     /// Opens nothing yet: sources of other kinds cost no memory here.
     #[must_use]
     pub fn new(http: HttpConfig) -> Self {
+        Self::resolving(http, &http::Names::default())
+    }
+
+    fn resolving(http: HttpConfig, names: &http::Names) -> Self {
+        let files = Files::default();
         Self {
-            http: http::HttpClient::new(http),
-            direct: http::HttpClient::new(HttpConfig::default()),
+            http: http::HttpClient::new(http, &files, names),
+            direct: http::HttpClient::new(HttpConfig::default(), &files, names),
+            files,
         }
     }
 }
@@ -175,10 +192,10 @@ impl From<Value> for Reading {
 pub enum ParseSourceError {
     #[error("no value is given, write a number or a source such as {}", examples())]
     Empty,
-    #[error("{given:?} is neither a number nor a source{} sources are {}", did_you_mean(nearest_kind(.given)), examples())]
-    Unknown { given: String },
-    #[error("{given:?} begins with a plus sign, write the number without it")]
-    Plus { given: String },
+    #[error("{}neither a number nor a source{} sources are {}", shown_kind(.given.as_str()), did_you_mean(nearest_kind(.given.as_str())), examples())]
+    Unknown { given: Hidden },
+    #[error("the number begins with a plus sign, write it without")]
+    Plus,
     #[error(transparent)]
     Value(#[from] MetricError),
     #[error(transparent)]
@@ -207,8 +224,7 @@ pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSour
     }
     if let Ok(number) = text.parse::<f64>() {
         if text.starts_with('+') {
-            let given = excerpt(text);
-            return Err(ParseSourceError::Plus { given });
+            return Err(ParseSourceError::Plus);
         }
         return Ok(Arc::new(constant::Constant::new(number)?));
     }
@@ -225,7 +241,7 @@ pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSour
         "host" => Ok(Arc::new(rest.parse::<host::Host>()?)),
         "ecs" => Ok(Arc::new(ecs::Ecs::new(rest, options)?)),
         _ => Err(ParseSourceError::Unknown {
-            given: excerpt(text),
+            given: Hidden::new(text),
         }),
     }
 }
@@ -264,6 +280,21 @@ fn examples() -> String {
     examples.join(", ")
 }
 
+/// The word before the colon, if it can be a kind of source: what stands behind it, and
+/// anything else in its place, may hold a secret.
+fn shown_kind(given: &str) -> String {
+    const LENGTH_MAX: usize = 12;
+    match given.split_once(':') {
+        Some((kind, _))
+            if (1..=LENGTH_MAX).contains(&kind.len())
+                && kind.bytes().all(|b| b.is_ascii_alphabetic()) =>
+        {
+            format!("{kind}: begins ")
+        }
+        _ => String::new(),
+    }
+}
+
 /// The kind that was meant by the word before the colon.
 fn nearest_kind(given: &str) -> Option<&'static str> {
     let kind = given.split(':').next().unwrap_or(given);
@@ -288,6 +319,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::properties::cases;
 
     #[test]
     fn unknown_source_is_answered_with_the_nearest_and_the_forms() {
@@ -320,6 +352,45 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn names_that_nobody_resolves_starve_no_other_source() {
+        let (names, release, asked) = http::Names::silent();
+        let resources = Resources::resolving(HttpConfig::default(), &names);
+        let tick = Tick::new(
+            DateTime::UNIX_EPOCH,
+            Duration::from_secs(60),
+            resources.into(),
+        );
+        let options = Options::default();
+        let hanging: Vec<_> = (0..300)
+            .map(|i| parse(&format!("http://host{i}.invalid/"), &options).unwrap())
+            .collect();
+        let mut samplings: Vec<_> = hanging.iter().map(|source| source.sample(&tick)).collect();
+        for sampling in &mut samplings {
+            assert!(futures_util::poll!(sampling).is_pending());
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "7").unwrap();
+        let server = http::server::Server::of("7").await;
+        for text in [
+            format!("file:{}", file.path().display()),
+            "exec:/bin/echo 7".to_owned(),
+            server.url("/"),
+        ] {
+            let source = parse(&text, &options).unwrap();
+            let readings = source.sample(&tick).await.unwrap().readings;
+            assert_eq!(readings, [Value::try_from(7.0).unwrap().into()], "{text}");
+        }
+        assert!(asked.load(std::sync::atomic::Ordering::Relaxed) <= http::RESOLVING_MAX);
+        drop(release);
+        let error = samplings.remove(0).await.unwrap_err();
+        let error = crate::telemetry::chain(&*error);
+        assert!(
+            error.contains("connect to http://host0.invalid/"),
+            "{error}"
+        );
+    }
+
     #[test]
     fn number_has_no_plus_sign_and_its_exponent_may_have_one() {
         let options = Options::default();
@@ -339,7 +410,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
+        #![proptest_config(cases(10_000))]
 
         #[test]
         fn no_text_makes_the_parser_panic(

@@ -5,24 +5,27 @@
 //! database, or read a damaged file not at all. It is an append-only file of points
 //! and removals, each with its own CRC-32; ARCHITECTURE.md has the bytes.
 //!
-//! There is nothing to tell a spool but "this is held now": [`Spool::sync`] compares
-//! what the file holds with what the outbox holds, and writes the difference. A failed
-//! write leaves a larger difference for the next time, so going on in memory and healing
-//! need no code of their own.
+//! There is nothing to tell a spool but "write": [`Spool::sync`] asks the outbox for what
+//! changed since the file was last like it, some points at a time. A failed write is taken
+//! back and leaves more for the next time, so going on in memory and healing need no code
+//! of their own.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::outbox::{Held, Id, Outbox};
+use chrono::{DateTime, Utc};
+
+use crate::outbox::{Change, Lend, Limits, Lost, Outbox, Restoring};
 
 mod disk;
 mod log;
 mod record;
 mod scan;
 
-use disk::{Disk, Folder};
+use disk::{Disk, Folder, Found};
 use log::Log;
+use scan::Scan;
 
 /// A file that holds what an outbox holds.
 pub struct Spool {
@@ -43,8 +46,8 @@ pub struct Opened {
     pub outbox: Outbox,
     /// How many points were read.
     pub restored: usize,
-    /// The oldest of them, which the limit pushed out again.
-    pub overflowed: Vec<Held>,
+    /// Those of them that the outbox does not hold, for its bounds or for their age.
+    pub lost: Vec<Lost>,
     /// What could not be read.
     pub damage: Option<Damage>,
 }
@@ -68,6 +71,15 @@ pub enum Event {
     Healed,
 }
 
+/// What became of one [`Spool::sync`].
+#[derive(Debug)]
+pub struct Synced {
+    /// The revision of the outbox that is on disk, or that could not be brought there.
+    pub revision: u64,
+    /// What is to be told.
+    pub event: Option<Event>,
+}
+
 /// Why a spool cannot be used, or not now.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
@@ -78,8 +90,12 @@ pub enum SpoolError {
     NotWritable { dir: PathBuf, source: io::Error },
     #[error("{dir} is in use by another process, give each process a folder of its own")]
     InUse { dir: PathBuf },
+    #[error("open {path}, which only this program is to make")]
+    LockFile { path: PathBuf, source: io::Error },
     #[error("lock {dir}, use a file system with file locks")]
     Lock { dir: PathBuf, source: io::Error },
+    #[error("begin a thread for the spool")]
+    Thread { source: io::Error },
     #[error("read {path}")]
     Read { path: PathBuf, source: io::Error },
     #[error(
@@ -95,45 +111,100 @@ pub enum SpoolError {
 
 impl Spool {
     /// Opens the spool in a folder, which no other process can then open, and reads
-    /// what it holds into an outbox of at most `limit` points. A damaged file is read
-    /// as far as it can be; a full disk is told by the first [`Spool::sync`].
-    pub fn open(dir: &Path, limit: usize) -> Result<Opened, SpoolError> {
+    /// what it holds into an outbox with these limits. A damaged file is read as far as
+    /// it can be; a full disk is told by the first [`Spool::sync`].
+    pub fn open(dir: &Path, limits: Limits, now: DateTime<Utc>) -> Result<Opened, SpoolError> {
         let folder = Folder::lock(dir)?;
-        Self::open_on(Box::new(folder), dir.join(disk::FILE), limit)
+        Self::open_on(Box::new(folder), dir.join(disk::FILE), limits, now)
     }
 
-    fn open_on(disk: Box<dyn Disk>, path: PathBuf, limit: usize) -> Result<Opened, SpoolError> {
-        let mut opened = Opened {
-            spool: Self {
-                path,
-                disk,
-                log: None,
-                is_degraded: false,
-            },
-            outbox: Outbox::new(limit),
-            restored: 0,
-            overflowed: Vec::new(),
-            damage: None,
+    fn open_on(
+        disk: Box<dyn Disk>,
+        path: PathBuf,
+        limits: Limits,
+        now: DateTime<Utc>,
+    ) -> Result<Opened, SpoolError> {
+        let mut spool = Self {
+            path,
+            disk,
+            log: None,
+            is_degraded: false,
         };
-        opened.read()?;
-        Ok(opened)
+        let mut restoring = Restoring::new(limits, now);
+        let scan = spool.read(&mut restoring)?;
+        let restored = restoring.len();
+        let (mut outbox, lost) = restoring.done();
+        let Some((file, scan)) = scan else {
+            spool.begin(&mut outbox)?;
+            return Ok(Opened {
+                spool,
+                outbox,
+                restored,
+                lost,
+                damage: None,
+            });
+        };
+        // A file that is not as the outbox is written anew.
+        if let Some(end) = scan.end.filter(|_| lost.is_empty() && file.is_own) {
+            spool.log = Some(Log::resume(file.file, end, restored, scan.dead));
+            outbox.has_copy();
+        }
+        Ok(Opened {
+            spool,
+            outbox,
+            restored,
+            lost,
+            damage: scan.damage,
+        })
+    }
+
+    /// Reads the file, if there is one.
+    fn read(&self, restoring: &mut Restoring) -> Result<Option<(Found, Scan)>, SpoolError> {
+        let path = || self.path.clone();
+        let failed = |source| SpoolError::Read {
+            path: path(),
+            source,
+        };
+        let Some(found) = self.disk.open().map_err(failed)? else {
+            return Ok(None);
+        };
+        let scan = scan::scan(found.file.as_ref(), restoring).map_err(failed)?;
+        match scan.newer {
+            Some(version) => Err(SpoolError::Newer {
+                path: path(),
+                version,
+            }),
+            None => Ok(Some((found, scan))),
+        }
+    }
+
+    /// Begins a spool in a folder that has none. A full disk is no reason not to
+    /// start; anything else would not get better by itself.
+    fn begin(&mut self, outbox: &mut Outbox) -> Result<(), SpoolError> {
+        match self.replace(outbox) {
+            Err(SpoolError::Replace { source, .. }) if is_full(&source) => Ok(()),
+            begun => begun,
+        }
     }
 
     /// Brings to disk what the outbox holds; to be called after every change of it. It
-    /// blocks.
+    /// blocks, but keeps the outbox for moments only.
     ///
     /// Points that are new are safe from a loss of power when this returns, and it
     /// waits for the disk that long. The absence of points that left is safe from
     /// `kill -9`. Without a difference nothing is written.
-    pub fn sync<'a>(&mut self, held: impl IntoIterator<Item = &'a Held>) -> Option<Event> {
-        let mut held: Vec<_> = held.into_iter().collect();
-        held.sort_by_key(|held| held.id);
-        let written = self.write(&held);
+    pub fn sync(&mut self, outbox: &mut impl Lend) -> Synced {
+        let written = self.write(outbox);
         let was_degraded = std::mem::replace(&mut self.is_degraded, written.is_err());
         match written {
-            Err(error) if !was_degraded => Some(Event::Degraded(error)),
-            Ok(()) if was_degraded => Some(Event::Healed),
-            _ => None,
+            Ok(revision) => Synced {
+                revision,
+                event: was_degraded.then_some(Event::Healed),
+            },
+            Err(error) => Synced {
+                revision: outbox.lend(|outbox| outbox.revision()),
+                event: (!was_degraded).then_some(Event::Degraded(error)),
+            },
         }
     }
 
@@ -143,35 +214,61 @@ impl Spool {
         self.is_degraded
     }
 
-    fn write(&mut self, held: &[&Held]) -> Result<(), SpoolError> {
-        if let Some(log) = &mut self.log {
-            let change = log.change_to(held);
-            if !log.is_wasted_by(&change) {
-                let applied = log.apply(change);
-                if !log.is_sound() {
-                    self.log = None;
+    /// Writes one change after the other until there is none; gives the revision that the
+    /// file is then.
+    fn write(&mut self, outbox: &mut impl Lend) -> Result<u64, SpoolError> {
+        loop {
+            let Some(log) = &mut self.log else {
+                self.replace(outbox)?;
+                continue;
+            };
+            let change = outbox.lend(Outbox::next_change);
+            let written = match &change {
+                Change::Removed(removed) if log.is_wasted_without(removed) => {
+                    outbox.lend(|outbox| outbox.take_back(change));
+                    self.replace(outbox)?;
+                    continue;
                 }
-                return applied.map_err(|source| SpoolError::Write {
-                    path: self.path.clone(),
-                    source,
-                });
+                Change::Removed(removed) => log.remove(removed),
+                Change::Added(added) => log.add(added),
+                Change::None(_) => log.flush(),
+            };
+            if !log.is_sound() {
+                self.log = None;
+                outbox.lend(Outbox::has_no_copy);
+            }
+            match (written, change) {
+                (Ok(()), Change::None(revision)) => return Ok(revision),
+                (Ok(()), _) => {}
+                (Err(source), change) => {
+                    outbox.lend(|outbox| outbox.take_back(change));
+                    return Err(SpoolError::Write {
+                        path: self.path.clone(),
+                        source,
+                    });
+                }
             }
         }
-        self.replace(held).map_err(|source| SpoolError::Replace {
-            path: self.path.clone(),
-            source,
-        })
     }
 
     /// Writes all that is held to a new file. Until that is complete the old one
     /// stays, and stays in use if there was no space for two.
-    fn replace(&mut self, held: &[&Held]) -> io::Result<()> {
-        let log = Log::create(self.disk.as_mut(), held)?;
-        // The old one may have lost its name even if this fails.
-        self.log = None;
-        self.disk.publish()?;
-        self.log = Some(log);
-        Ok(())
+    fn replace(&mut self, outbox: &mut impl Lend) -> Result<(), SpoolError> {
+        outbox.lend(Outbox::begin_rewrite);
+        let created = Log::create(self.disk.as_mut(), || outbox.lend(Outbox::next_to_rewrite));
+        let replaced = created.and_then(|log| {
+            // The old one may have lost its name even if this fails.
+            self.log = None;
+            outbox.lend(Outbox::has_no_copy);
+            self.disk.publish()?;
+            self.log = Some(log);
+            Ok(())
+        });
+        outbox.lend(|outbox| outbox.end_rewrite(replaced.is_ok()));
+        replaced.map_err(|source| SpoolError::Replace {
+            path: self.path.clone(),
+            source,
+        })
     }
 }
 
@@ -181,49 +278,6 @@ impl fmt::Debug for Spool {
             .field("path", &self.path)
             .field("is_degraded", &self.is_degraded)
             .finish_non_exhaustive()
-    }
-}
-
-impl Opened {
-    fn read(&mut self) -> Result<(), SpoolError> {
-        let spool = &mut self.spool;
-        let path = || spool.path.clone();
-        let read = |source| SpoolError::Read {
-            path: path(),
-            source,
-        };
-        let Some(file) = spool.disk.open().map_err(read)? else {
-            return self.begin();
-        };
-        let scan = scan::scan(file.as_ref()).map_err(read)?;
-        if let Some(version) = scan.newer {
-            return Err(SpoolError::Newer {
-                path: path(),
-                version,
-            });
-        }
-        let ids: Vec<Id> = scan.held.keys().copied().collect();
-        self.restored = ids.len();
-        self.damage = scan.damage;
-        let held = scan.held.into_iter();
-        self.overflowed = self
-            .outbox
-            .restore(held.map(|(id, point)| Held { id, point }));
-        let resume = |end| Log::resume(file, end, ids, scan.dead);
-        spool.log = scan.end.map(resume);
-        Ok(())
-    }
-
-    /// Begins a spool in a folder that has none. A full disk is no reason not to
-    /// start; anything else would not get better by itself.
-    fn begin(&mut self) -> Result<(), SpoolError> {
-        match self.spool.replace(&[]) {
-            Err(source) if !is_full(&source) => Err(SpoolError::Replace {
-                path: self.spool.path.clone(),
-                source,
-            }),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -1,14 +1,27 @@
-//! Logs: one JSON object (or one line of text) an event, on standard output.
+//! Logs: one JSON object (or one line of text) an event, on standard output. Who logs never
+//! waits for who reads.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
+
+use tracing::error;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::{LogConfig, LogFormat};
+
+mod queue;
+
+use queue::Queue;
 
 /// What libraries say below a warning is about them, not about the metrics, and the
 /// SDK's own details may name what was signed. Whoever wants it names them in
@@ -18,18 +31,75 @@ const QUIET: &str = "tokio_cron_scheduler=warn,aws_config=warn,aws_runtime=warn,
     aws_smithy_runtime=warn,aws_smithy_runtime_api=warn,aws_smithy_http_client=warn,\
     hyper=warn,hyper_util=warn,h2=warn,rustls=warn";
 
+/// Enough to log a line, in unoptimised builds too.
+const STACK: usize = 256 * 1024;
+
+static LOG: OnceLock<Log> = OnceLock::new();
+
+thread_local! {
+    /// Whether this is the thread that writes, which waits for nobody but the output.
+    static WRITES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Why nothing can be logged.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum LogError {
+    #[error("take standard output")]
+    Output { source: io::Error },
+    #[error("start the thread that writes")]
+    Thread { source: io::Error },
+    #[error("set up the log")]
+    Init { source: TryInitError },
+}
+
+/// The lines and where they go.
+struct Log {
+    queue: Queue,
+    /// Without the buffer and the lock of `io::Stdout`, which an exit would wait for.
+    output: File,
+}
+
 /// Begins to log. Comes before anything that logs, once.
-pub fn init(config: &LogConfig) -> Result<(), TryInitError> {
+pub fn init(config: &LogConfig) -> Result<(), LogError> {
+    let output = io::stdout().as_fd().try_clone_to_owned();
+    let log = Log {
+        queue: Queue::default(),
+        output: output.map_err(|source| LogError::Output { source })?.into(),
+    };
+    subscribe(config).map_err(|source| LogError::Init { source })?;
+    let log = LOG.get_or_init(|| log);
+    thread::Builder::new()
+        .name("log".to_owned())
+        .stack_size(STACK)
+        .spawn(move || {
+            WRITES.set(true);
+            log.queue.serve(&log.output, |lines| {
+                error!(lines, "log lines dropped, standard output was not read");
+            });
+        })
+        .map_err(|source| LogError::Thread { source })?;
+    Ok(())
+}
+
+/// Waits until all lines are written, but not for longer than this. Ends every command that
+/// logs.
+pub fn flush(patience: Duration) {
+    if let Some(log) = LOG.get() {
+        log.queue.flush(patience);
+    }
+}
+
+fn subscribe(config: &LogConfig) -> Result<(), TryInitError> {
     // `Targets` and not `EnvFilter`: what that can do more, filters on spans and fields,
     // finds nothing here and costs two regex engines. `config` has checked the filter.
     let filter = format!("{QUIET},{}", config.filter)
         .parse()
         .unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(|| OneLine(io::stdout()))
+        .with_writer(|| OneLine(ToLog))
         .with_target(false)
         .with_ansi(false)
-        // A closed standard output must not bring the publisher down.
         .log_internal_errors(false);
     let registry = tracing_subscriber::registry().with(filter);
     match config.format {
@@ -45,21 +115,60 @@ pub fn init(config: &LogConfig) -> Result<(), TryInitError> {
     }
 }
 
+/// Puts a line into the queue.
+struct ToLog;
+
+impl Write for ToLog {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(log) = LOG.get() {
+            if WRITES.get() {
+                queue::write(&mut &log.output, line);
+            } else {
+                log.queue.push(line);
+            }
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Most characters that are shown of one error of a chain: what a service answers may be
+/// as long as it likes.
+const SHOWN_MAX: usize = 400;
+/// Most errors of a chain that are shown; a chain that is longer has no end.
+const CAUSES_MAX: usize = 16;
+
 /// The whole chain of an error in one line, `outermost: ...: cause`. No error's
 /// `Display` in this crate holds its source, so this is the one place that joins them.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut line = on_one_line(&error.to_string());
-    let mut source = error.source();
-    while let Some(cause) = source {
+    let mut line = shown(error);
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    for cause in causes.take(CAUSES_MAX) {
         // Libraries do print their sources; what stands there already is not said twice.
-        let text = on_one_line(&cause.to_string());
+        let text = shown(cause);
         if !line.ends_with(&text) {
             let _ = write!(line, ": {text}");
         }
-        source = cause.source();
     }
     line
+}
+
+/// An error without its cause, on one line, of a length that nobody minds.
+fn shown(error: &dyn Error) -> String {
+    // Joining makes it longer, and is not to be done for all of a long one.
+    cut(on_one_line(&cut(error.to_string())))
+}
+
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(SHOWN_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// Joins the lines that some libraries break their messages into.
@@ -135,6 +244,14 @@ mod tests {
         assert_eq!(chain(&repeated), "a: b");
         let broken = io::Error::other("tried:\n  a: no\n  b: no\n");
         assert_eq!(chain(&broken), "tried: a: no; b: no");
+    }
+
+    #[test]
+    fn chain_is_cut_at_a_character_whatever_an_error_says() {
+        let long = io::Error::other("é".repeat(20_000_000));
+        assert_eq!(chain(&long), "é".repeat(SHOWN_MAX) + "…");
+        let longest = io::Error::other("é".repeat(SHOWN_MAX));
+        assert_eq!(chain(&longest), "é".repeat(SHOWN_MAX));
     }
 
     #[test]

@@ -1,30 +1,111 @@
 //! Small operations on text that several layers need.
 
+use std::fmt;
+use std::path::Path;
+
 /// Longest excerpt of foreign text in a message: enough to recognise it, too
 /// short to flood a log.
 const EXCERPT_MAX: usize = 80;
 
+/// How much of a text is looked at for an excerpt of it: a page may be long, and so may
+/// the password of a URL in it.
+const LOOKED_AT_MAX: usize = 1024;
+
+/// What was given where a secret may stand. It is kept to find what was meant by it, and
+/// never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// Keeps the beginning, which is enough to compare it with a name.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(start(text, EXCERPT_MAX).to_owned())
+    }
+
+    /// For comparisons alone.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// What was given in a place that holds no secret, to stand before what is wrong with it.
+/// Nothing if it is meant for another place: a URL, a command or a whole line has got here
+/// by mistake.
+#[must_use]
+pub fn given(text: &str) -> String {
+    const MISPLACED: &[&str] = &["//", ":/", ":\\", "'", "\"", "exec:", "value="];
+    let is_misplaced = MISPLACED.iter().any(|mark| text.contains(mark));
+    // A nickname of cron begins with the sign that ends a password.
+    if is_misplaced || text.rfind('@').is_some_and(|at| at > 0) {
+        return String::new();
+    }
+    format!("{:?}: ", cut(text))
+}
+
+/// A path in a message; who takes it for the place of a URL or of a header may have
+/// written a secret there.
+#[must_use]
+pub fn shown_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_path = text.starts_with('/') || !text.contains([':', '@', '?', ' ']);
+    if is_path {
+        one_line(&text)
+    } else {
+        "what is no absolute path".to_owned()
+    }
+}
+
 /// The first characters of foreign text, so that a message stays bounded, without the
-/// credentials of a URL in it.
+/// credentials of a URL in it. What the configuration says has no place here.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
-    let text = redact(text);
-    match text.char_indices().nth(EXCERPT_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    let mut looked_at = start(text, LOOKED_AT_MAX);
+    if looked_at.len() < text.len()
+        && let Some(slashes) = looked_at.rfind("//")
+        && !looked_at[slashes..].contains(ends_url)
+    {
+        // Where its password ends is not known.
+        looked_at = &looked_at[..slashes + 2];
     }
+    let shown = redact(looked_at);
+    if shown.chars().nth(EXCERPT_MAX).is_none() && looked_at.len() < text.len() {
+        return format!("{shown}…");
+    }
+    cut(&shown)
 }
 
 /// The first of some bytes that are no text, escaped.
 #[must_use]
 pub fn excerpt_bytes(bytes: &[u8]) -> String {
     // An escaped byte is no shorter than the byte, so that what is cut off shows.
-    let start = &bytes[..bytes.len().min(EXCERPT_MAX + 1)];
+    let start = &bytes[..bytes.len().min(LOOKED_AT_MAX)];
     excerpt(&start.escape_ascii().to_string())
 }
 
-/// The text without what may be secret in it: of each URL the user information and the
-/// query, of each `exec:` source the arguments.
+fn cut(text: &str) -> String {
+    let shown = start(text, EXCERPT_MAX);
+    let more = if shown.len() < text.len() { "…" } else { "" };
+    format!("{shown}{more}")
+}
+
+/// The first characters of a text.
+fn start(text: &str, characters: usize) -> &str {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
+/// The text without the user information and the query of each URL in it: a second guard,
+/// for text that others wrote. What this program was told is shown by what was read of it.
 #[must_use]
 pub fn redact(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -32,8 +113,7 @@ pub fn redact(text: &str) -> String {
     while let Some(slashes) = rest.find("//") {
         let (before, after) = rest.split_at(slashes + 2);
         shown.push_str(before);
-        let is_end = |c: char| matches!(c, '#' | '"' | '\'') || c.is_whitespace();
-        let (url, behind) = after.split_at(after.find(is_end).unwrap_or(after.len()));
+        let (url, behind) = after.split_at(after.find(ends_url).unwrap_or(after.len()));
         let host_end = url.find(['/', '?']).unwrap_or(url.len());
         let host = match url[..host_end].rfind('@') {
             Some(at) => {
@@ -52,31 +132,22 @@ pub fn redact(text: &str) -> String {
         rest = behind;
     }
     shown.push_str(rest);
-    without_arguments(shown)
+    shown
 }
 
-/// Cuts what follows the program of an `exec:` source, up to the quote that holds it.
-fn without_arguments(mut text: String) -> String {
-    if let Some(exec) = text.find("exec:/") {
-        let quote = text[..exec].chars().next_back();
-        let quote = quote.filter(|c| matches!(c, '"' | '\''));
-        let program = text[exec..].find(char::is_whitespace);
-        if let Some(start) = program.map(|length| exec + length) {
-            let end = quote.and_then(|quote| text[start..].find(quote));
-            text.replace_range(start..end.map_or(text.len(), |end| start + end), " …");
-        }
-    }
-    text
+fn ends_url(character: char) -> bool {
+    matches!(character, '#' | '"' | '\'') || character.is_whitespace()
 }
 
-/// Text from outside on one line, without what a terminal would obey.
+/// Text from outside on one line, without what a terminal would obey or would show in
+/// another order than it is written in.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         if character == '\t' {
             line.push(' ');
-        } else if character.is_control() {
+        } else if character.is_control() || is_format(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -85,11 +156,19 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// What Unicode takes for the end of a line or for a mark that turns the direction of text.
+fn is_format(character: char) -> bool {
+    matches!(
+        character,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    )
+}
+
 /// The known name that `given` is a misspelling of, letter case aside; of equals, the
 /// first. With more than a third of it wrong it is no misspelling but another word.
 #[must_use]
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let given = excerpt(given).to_lowercase();
+    let given = start(given, EXCERPT_MAX).to_lowercase();
     let most = (given.chars().count() / 3).max(1);
     let edits = |name: &str| strsim::osa_distance(&given, &name.to_lowercase());
     let known = known.into_iter().map(|name| (edits(name), name));
@@ -100,7 +179,7 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 /// Stands between what is wrong with `given` and what is known in its place: asks whether
 /// `name` was meant, if one is.
 #[must_use]
-pub fn did_you_mean(name: Option<impl std::fmt::Display>) -> String {
+pub fn did_you_mean(name: Option<impl fmt::Display>) -> String {
     match name {
         Some(name) => format!(", did you mean {name}?"),
         None => ";".to_owned(),
@@ -148,20 +227,18 @@ mod tests {
             "up:http://***@h/a@b https://h/ //***@y"
         );
         assert_eq!(excerpt("http://me:secret@host"), "http://***@host");
+        let long = format!("http://me:{}@host", "secret".repeat(1000));
+        assert_eq!(excerpt(&long), "http://…");
         assert_eq!(
             redact("value=http://u:p@h/a?token=s#/b unit=Count"),
             "value=http://***@h/a?…#/b unit=Count"
         );
-        assert_eq!(
-            redact("value=\"exec:/x --password s\" unit=Count"),
-            "value=\"exec:/x …\" unit=Count"
-        );
-        assert_eq!(redact("value=exec:/x --password=s"), "value=exec:/x …");
     }
 
     #[test]
     fn line_holds_no_control_characters() {
         assert_eq!(one_line("a\tb\n\x1b[0mé"), "a b\\n\\u{1b}[0mé");
+        assert_eq!(one_line("a\u{2028}b\u{202e}c"), "a\\u{2028}b\\u{202e}c");
     }
 
     #[test]

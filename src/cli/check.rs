@@ -16,6 +16,8 @@ use crate::ticker::SystemClock;
 mod document;
 mod listing;
 mod overview;
+#[cfg(test)]
+mod secrets;
 mod settings;
 
 use overview::Overview;

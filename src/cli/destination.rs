@@ -1,6 +1,6 @@
 //! Where the points go: to CloudWatch, or into the log.
 
-use crate::cloudwatch::CloudWatch;
+use crate::cloudwatch::{CloudWatch, SdkFiles};
 use crate::config::Config;
 use crate::dry_run::DryRun;
 use crate::outbox::Batch;
@@ -15,11 +15,11 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    pub(super) async fn new(config: &Config, dry_run: bool) -> Self {
+    pub(super) fn new(config: &Config, files: SdkFiles, dry_run: bool) -> Self {
         if dry_run {
             Self::DryRun(DryRun)
         } else {
-            Self::CloudWatch(CloudWatch::connect(config).await)
+            Self::CloudWatch(CloudWatch::new(config, files))
         }
     }
 }

@@ -1,47 +1,57 @@
-//! The files and folders that settings name. One may have no end, be a pipe that nobody
-//! writes to, or lie on a file system whose server is gone, and signals are still to be
-//! heard: so all are asked on threads of their own, within bounds.
+//! The files and folders that settings name. One may lie on a file system whose server is
+//! gone, and signals are still to be heard: so all are asked on threads of their own,
+//! within bounds.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+
+use crate::blocking::Calls;
+use crate::files;
+
+mod certificates;
+
+pub(super) use certificates::Certificates;
 
 /// The largest file that is read. A crontab of ten thousand metrics, the most that the
 /// publisher is measured with, may have 1600 bytes a line; a bundle of all the certificates
 /// that browsers trust has a quarter of a million.
-const SIZE_MAX: u64 = 16 * 1024 * 1024;
+const SIZE_MAX: usize = 16 * 1024 * 1024;
 
 /// The longest that an answer is waited for: a signal to stop that comes while the
 /// publisher starts is heard then, and Docker kills after 10 s.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many questions may hang at a time, of the threads that all share.
+/// How many folders may hang at a time.
 const HANGING_MAX: usize = 8;
 
 /// The file system, as one that may not answer.
 #[derive(Debug)]
 pub(super) struct Files {
-    threads: Arc<Semaphore>,
+    files: files::Files,
+    folders: Calls<PathBuf, Result<(), Arc<io::Error>>>,
+    certificates: Calls<(), Arc<Certificates>>,
 }
 
 impl Default for Files {
     fn default() -> Self {
-        let threads = Arc::new(Semaphore::new(HANGING_MAX));
-        Self { threads }
+        Self {
+            files: files::Files::default(),
+            folders: Calls::new(HANGING_MAX),
+            certificates: Calls::new(1),
+        }
     }
 }
 
 impl Files {
     /// Reads a whole file.
     pub(super) async fn read(&self, path: PathBuf) -> io::Result<Vec<u8>> {
-        self.ask(move || read(&path)).await
+        let content = in_time(self.files.read(&path, SIZE_MAX)).await?;
+        content.map(Arc::unwrap_or_clone).map_err(owned)
     }
 
     /// Reads a whole file of text.
@@ -57,46 +67,34 @@ impl Files {
 
     /// Whether files can be made in a folder; asking leaves no trace there.
     pub(super) async fn takes_files(&self, dir: PathBuf) -> io::Result<()> {
-        self.ask(move || takes_files(&dir)).await
+        let asked = dir.clone();
+        let ask = move || takes_files(&asked).map_err(Arc::new);
+        in_time(self.folders.answer(dir, ask))
+            .await??
+            .map_err(owned)
     }
 
-    async fn ask<T: Send + 'static>(
+    /// The certificates in a file and in folders.
+    pub(super) async fn certificates(
         &self,
-        question: impl FnOnce() -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
-        let Ok(thread) = self.threads.clone().try_acquire_owned() else {
-            let message = format!("{HANGING_MAX} earlier attempts still hang, start anew");
-            return Err(io::Error::new(ErrorKind::ResourceBusy, message));
-        };
-        let answer = spawn_blocking(move || {
-            let answer = question();
-            drop(thread);
-            answer
-        });
-        match timeout(PATIENCE, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(panicked)) => Err(panicked.into()),
-            Err(_) => {
-                let message = format!("it did not come to an end within {PATIENCE:?}");
-                Err(io::Error::new(ErrorKind::TimedOut, message))
-            }
-        }
+        file: Option<PathBuf>,
+        dirs: Vec<PathBuf>,
+    ) -> io::Result<Arc<Certificates>> {
+        let read = move || Arc::new(Certificates::read(file.as_deref(), &dirs));
+        Ok(in_time(self.certificates.answer((), read)).await??)
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    let mut file = File::open(path)?.take(SIZE_MAX);
-    file.read_to_end(&mut content)?;
-    // One more byte than is taken.
-    if file.into_inner().read(&mut [0])? > 0 {
-        let message = format!(
-            "it is larger than {} MiB, the most that is read",
-            SIZE_MAX >> 20
-        );
-        return Err(io::Error::new(ErrorKind::FileTooLarge, message));
-    }
-    Ok(content)
+async fn in_time<T>(answer: impl Future<Output = T>) -> io::Result<T> {
+    timeout(PATIENCE, answer).await.map_err(|_| {
+        let message = format!("it did not come to an end within {PATIENCE:?}");
+        io::Error::new(ErrorKind::TimedOut, message)
+    })
+}
+
+/// An error that others may have got too.
+fn owned(error: Arc<io::Error>) -> io::Error {
+    io::Error::new(error.kind(), error)
 }
 
 fn takes_files(dir: &Path) -> io::Result<()> {
@@ -108,20 +106,16 @@ fn takes_files(dir: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-    use rustix::fs::{CWD, Mode, mkfifoat};
-
     use super::*;
 
     #[tokio::test]
     async fn largest_file_is_read_and_a_larger_one_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         for (size, expected) in [
-            (0, Ok(0)),
-            (SIZE_MAX, Ok(SIZE_MAX as usize)),
+            (SIZE_MAX, Ok(SIZE_MAX)),
             (SIZE_MAX + 1, Err(ErrorKind::FileTooLarge)),
         ] {
-            file.as_file().set_len(size).unwrap();
+            file.as_file().set_len(size as u64).unwrap();
             let read = Files::default().read(file.path().to_owned()).await;
             let length = read.map(|content| content.len());
             assert_eq!(length.map_err(|error| error.kind()), expected, "{size}");
@@ -129,27 +123,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pipe_that_nobody_writes_to_is_given_up_and_few_are_waited_for() {
-        let dir = tempfile::tempdir().unwrap();
-        let pipe = dir.path().join("pipe");
-        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
-        let files = Files::default();
-        for _ in 0..HANGING_MAX {
-            let mut reading = Box::pin(files.read(pipe.clone()));
-            assert!((&mut reading).now_or_never().is_none());
-            tokio::time::advance(PATIENCE).await;
-            let error = reading.await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
-        }
-        let error = files.read(pipe.clone()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ResourceBusy, "{error}");
-        // A thread ends when somebody opens the pipe and closes it, and then there is room.
-        while files.threads.available_permits() < HANGING_MAX {
-            drop(File::options().read(true).write(true).open(&pipe).unwrap());
-            std::thread::yield_now();
-        }
-        std::fs::remove_file(&pipe).unwrap();
-        std::fs::write(&pipe, "now a file").unwrap();
-        assert_eq!(files.read(pipe).await.unwrap(), b"now a file");
+    async fn file_system_that_hangs_is_not_waited_for() {
+        let error = in_time(std::future::pending::<()>()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn error_of_the_file_system_is_told_as_it_is() {
+        let error = Files::default().read("/no/such".into()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.to_string(), "No such file or directory (os error 2)");
+        let error = Files::default().takes_files("/proc/stat".into()).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::NotADirectory);
     }
 }

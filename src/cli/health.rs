@@ -18,7 +18,7 @@ use crate::text::one_line;
 use crate::ticker::SystemClock;
 
 /// Two processes of one container have one local socket.
-const TAKEN_HINT: &str = "another publisher of this container tells its health there; \
+const TAKEN_HINT: &str = "another publisher of this container tells its health there, or another user took the name; \
     set HEALTH_ADDR=127.0.0.1:8080 or another HOST:PORT for this one";
 
 /// The longest that asking may take: who answers later than this is not well, and

@@ -3,13 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tokio::task::spawn_blocking;
 use tracing::{error, warn};
 
 use super::files::Files;
-use crate::cloudwatch;
+use crate::cloudwatch::{self, SdkFiles};
 use crate::config::crontab::{self, Defaults};
 use crate::config::{Asked, Config, CrontabFile, Entry, Environment, Findings, Inputs};
-use crate::config::{Place, Problem, setting};
+use crate::config::{Place, Problem, setting, unreadable};
 
 /// The configuration, if it is sound, and what was found in any case.
 pub(super) struct Loaded {
@@ -27,15 +28,16 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
     let profile_region = if names_region {
         None
     } else {
-        cloudwatch::profile_region().await
+        cloudwatch::profile_region(&SdkFiles::new(&environment)).await
     };
     let path = |name| environment.variable(name).map(PathBuf::from);
     let spool_dir = path(setting::SPOOL_DIR.name).filter(|_| !dry_run);
     let files = Files::default();
-    let (crontab, ca_bundle, spool_dir) = tokio::join!(
+    let (crontab, ca_bundle, spool_dir, named) = tokio::join!(
         crontab(&environment, &files),
         ask(path("AWS_CA_BUNDLE"), |path| files.read(path)),
         ask(spool_dir, |dir| files.takes_files(dir)),
+        certificates(&environment, &files),
     );
     let inputs = Inputs {
         environment,
@@ -44,8 +46,62 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
         ca_bundle,
         spool_dir,
     };
-    let (config, findings) = Config::read(&inputs);
+    let read = off_the_thread(move || Config::read(&inputs)).await;
+    let (mut config, mut findings) = read.unwrap_or_else(|failure| {
+        let problems = vec![unread(&failure)];
+        let warnings = Vec::new();
+        (None, Findings { problems, warnings })
+    });
+    if let Some(config) = &mut config
+        && let Some((pem, warnings)) = named
+    {
+        config.http.ca_bundle.get_or_insert(pem);
+        findings.warnings.extend(warnings);
+    }
     Loaded { config, findings }
+}
+
+/// The certificates that the variables of OpenSSL name, unless `AWS_CA_BUNDLE` names others.
+/// Other programs read these variables too, so what cannot be read is told, and missing
+/// only where it is needed.
+async fn certificates(environment: &Environment, files: &Files) -> Option<(Vec<u8>, Vec<Problem>)> {
+    const FILE: &str = "SSL_CERT_FILE";
+    const DIR: &str = "SSL_CERT_DIR";
+    let file = environment.variable(FILE).map(PathBuf::from);
+    let dirs: Vec<_> = environment
+        .variable(DIR)
+        .map(|dirs| std::env::split_paths(dirs).collect())
+        .unwrap_or_default();
+    if file.is_none() && dirs.is_empty() || environment.variable("AWS_CA_BUNDLE").is_some() {
+        return None;
+    }
+    let setting = if file.is_some() { FILE } else { DIR };
+    let warning = |message| Problem {
+        place: Place::Setting(setting.to_owned()),
+        message,
+    };
+    Some(match files.certificates(file, dirs).await {
+        Ok(found) => {
+            let told = found.unreadable.iter();
+            let told = told.map(|(path, error)| unreadable(path, error));
+            (found.pem.clone(), told.map(warning).collect())
+        }
+        Err(error) => (Vec::new(), vec![warning(error.to_string())]),
+    })
+}
+
+/// A large crontab takes seconds to read, and signals and health are to be served meanwhile.
+async fn off_the_thread<T: Send + 'static>(
+    read: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    Ok(spawn_blocking(read).await?)
+}
+
+fn unread(failure: &io::Error) -> Problem {
+    Problem {
+        place: Place::Setting(setting::CRONTAB.name.to_owned()),
+        message: format!("cannot be read: {failure}"),
+    }
 }
 
 async fn crontab(environment: &Environment, files: &Files) -> Option<Asked<String>> {
@@ -72,17 +128,19 @@ pub(super) async fn reload(
     files: &Files,
 ) -> Result<Vec<Entry>, Vec<Problem>> {
     let read = files.read_text(path.to_owned()).await;
-    let text = read.map_err(|error| {
-        vec![Problem {
-            place: Place::Setting(setting::CRONTAB.name.to_owned()),
-            message: format!("cannot read {}: {error}", path.display()),
-        }]
-    })?;
+    let text = read.map_err(|error| vec![unread(&error)])?;
     let path = path.to_owned();
-    match crontab::read(&CrontabFile { path, text }, defaults) {
-        (entries, problems) if problems.is_empty() => Ok(entries),
-        (_, problems) => Err(problems),
-    }
+    let defaults = defaults.clone();
+    // Entries that are not taken are dropped there, too: they may be many.
+    let read =
+        off_the_thread(
+            move || match crontab::read(&CrontabFile { path, text }, &defaults) {
+                (entries, problems) if problems.is_empty() => Ok(entries),
+                (_, problems) => Err(problems),
+            },
+        );
+    read.await
+        .unwrap_or_else(|failure| Err(vec![unread(&failure)]))
 }
 
 impl Findings {
@@ -101,11 +159,11 @@ impl Findings {
 
 /// One line for each problem.
 pub(super) fn log_problems(problems: &[Problem], message: &'static str) {
-    for problem in problems {
-        let (setting, text) = match &problem.place {
-            Place::Setting(_) => (problem.place.to_string(), None),
-            Place::Line { text, .. } => (problem.place.to_string(), Some(text)),
-        };
-        error!(setting, line = text, problem = problem.message, "{message}");
+    for Problem {
+        place,
+        message: problem,
+    } in problems
+    {
+        error!(setting = %place, problem, "{message}");
     }
 }

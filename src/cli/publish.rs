@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info};
@@ -12,13 +13,13 @@ use super::files::Files;
 use super::health;
 use super::load::{log_problems, reload};
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
-use crate::cloudwatch::CloudWatch;
+use crate::cloudwatch::{CloudWatch, SdkFiles};
 use crate::config::crontab::Defaults;
 use crate::config::setting::SPOOL_DIR;
 use crate::config::{Config, Entry};
 use crate::health::Status;
 use crate::run::{self, Controls, RunError};
-use crate::shutdown::{Request, Requests};
+use crate::shutdown::{Request, Requests, Stop, Stops};
 use crate::spool::SpoolError;
 use crate::telemetry::chain;
 use crate::ticker::SystemClock;
@@ -32,14 +33,14 @@ const IN_USE_HINT: &str = "start this one again when the other has stopped, as a
     if both are to run, set another SPOOL_DIR for one";
 
 /// Publishes on the schedule until a signal.
-pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8 {
+pub(super) async fn run(config: Config, files: SdkFiles, dry_run: bool, requests: Requests) -> u8 {
     announce(&config, dry_run);
     let status = Arc::new(Status::new(config.health_failures));
     // It listens until the run is over.
     let Ok(_server) = health::serve(&config.health, &status).await else {
         return FAILURE;
     };
-    let destination = Destination::new(&config, dry_run).await;
+    let destination = Destination::new(&config, files, dry_run);
     let crontab = config.crontab.clone().zip(Some(config.defaults.clone()));
     let (entries, reloaded) = mpsc::channel(1);
     let asked = Notify::new();
@@ -61,9 +62,9 @@ pub(super) async fn run(config: Config, dry_run: bool, requests: Requests) -> u8
 }
 
 /// Publishes every metric once.
-pub(super) async fn once(config: Config, dry_run: bool, requests: Requests) -> u8 {
+pub(super) async fn once(config: Config, files: SdkFiles, dry_run: bool, requests: Requests) -> u8 {
     announce(&config, dry_run);
-    let destination = Destination::new(&config, dry_run).await;
+    let destination = Destination::new(&config, files, dry_run);
     // Nothing is read twice.
     let unheard = Notify::new();
     let (shutdown, cut_short) = stops(requests, &unheard);
@@ -89,15 +90,17 @@ fn stops(
     };
     let second = async move {
         let mut stop = Some(stop);
+        let mut stops = Stops::default();
         loop {
             match requests.next().await {
                 // Not awaited here: a signal to stop waits for none.
                 Request::Reload => reload.notify_one(),
-                Request::Stop => match stop.take() {
-                    Some(stop) => {
-                        let _ = stop.send(());
+                Request::Stop => match stops.take(Instant::now()) {
+                    Stop::First => {
+                        let _ = stop.take().map(|stop| stop.send(()));
                     }
-                    None => break,
+                    Stop::Same => {}
+                    Stop::Again => break,
                 },
             }
         }

@@ -1,4 +1,4 @@
-//! The SDK's HTTP client: TLS by ring, proxies from the environment, the
+//! The SDK's connections: TLS by ring, the proxies that the user named, the
 //! certificates that the user trusts.
 
 use std::time::Duration;
@@ -9,6 +9,10 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use super::http::Ways;
+use crate::proxy::Proxies;
+use crate::source::HttpConfig;
+
 /// A connection that was idle for longer is not used again. Load balancers commonly close
 /// one after a minute (Elastic Load Balancing's default): with a tick a minute each request
 /// would risk to cross the close on its way, and nobody could tell whether it arrived.
@@ -16,18 +20,36 @@ const IDLE_MAX: Duration = Duration::from_secs(50);
 
 /// The SDK reads `SSL_CERT_FILE` itself, but neither `AWS_CA_BUNDLE` nor, for a client
 /// made by hand, the proxies' variables.
-pub(super) fn http_client(ca_bundle: Option<&[u8]>) -> SharedHttpClient {
-    let tls = match ca_bundle {
+pub(super) fn http_client(config: &HttpConfig) -> SharedHttpClient {
+    let tls = match &config.ca_bundle {
         Some(pem) => TlsContext::builder()
-            .with_trust_store(TrustStore::empty().with_pem_certificate(pem))
+            .with_trust_store(TrustStore::empty().with_pem_certificate(pem.as_slice()))
             .build()
             .expect("certificates are looked at only by the connection"),
         None => TlsContext::default(),
     };
+    let proxies = Proxies::new(
+        &config.http_proxy,
+        &config.https_proxy,
+        &config.all_proxy,
+        &config.no_proxy,
+    );
+    SharedHttpClient::new(Ways::new(proxies, |proxy| way(proxy, tls.clone())))
+}
+
+/// A client for one way: through a proxy, named by the scheme that it serves and its URL,
+/// or directly.
+fn way(proxy: Option<(&str, &str)>, tls: TlsContext) -> SharedHttpClient {
+    let proxy = match proxy {
+        Some(("https", url)) => ProxyConfig::https(url),
+        Some((_, url)) => ProxyConfig::http(url),
+        None => Ok(ProxyConfig::disabled()),
+    }
+    .expect("only URLs of proxies come here");
     Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder()
             .pool_idle_timeout(IDLE_MAX)
-            .proxy_config(ProxyConfig::from_env())
+            .proxy_config(proxy.clone())
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(tls.clone());
         if let Some(settings) = settings {
@@ -61,7 +83,7 @@ mod tests {
         let endpoint = CloudWatchLocal::builder().start().await.unwrap();
         let config = aws_sdk_cloudwatch::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(http_client(None))
+            .http_client(http_client(&HttpConfig::default()))
             .endpoint_url(endpoint.url())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))

@@ -1,22 +1,68 @@
 //! Credentials: whether there are any, and the region of the profile beside them.
 
 use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as ProvideFuture;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
+use super::aside::Aside;
+use super::files::SdkFiles;
 use crate::publish::{Failure, FailureKind};
 
 /// Beginnings of the codes for an access key that is unknown, was deleted, or belongs to a
 /// session that is over (CloudWatch API Reference, "Common Errors").
 const REFUSED: &[&str] = &["ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient"];
 
-/// The region that the AWS profile names, as the AWS CLI finds it.
-pub async fn profile_region() -> Option<String> {
-    let region = ProfileFileRegionProvider::new().region().await?;
-    Some(region.as_ref().to_owned())
+/// The longest that profiles are read for, before the configuration says how long.
+pub(super) const PROFILES_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The region that the AWS profile names, as the AWS CLI finds it; none if the profiles
+/// cannot be read in time.
+pub async fn profile_region(files: &SdkFiles) -> Option<String> {
+    let files = files.clone();
+    let find = async move {
+        files.check().ok()?;
+        let region = ProfileFileRegionProvider::new().region().await?;
+        Some(region.as_ref().to_owned())
+    };
+    let region = Aside::default().run(PROFILES_PATIENCE, find).await;
+    region.ok().flatten()
+}
+
+/// A provider that is asked aside.
+pub(super) struct ReadAside {
+    pub(super) provider: SharedCredentialsProvider,
+    pub(super) files: SdkFiles,
+    pub(super) timeout: Duration,
+    pub(super) aside: Aside,
+}
+
+impl fmt::Debug for ReadAside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadAside").finish_non_exhaustive()
+    }
+}
+
+impl ProvideCredentials for ReadAside {
+    fn provide_credentials<'a>(&'a self) -> ProvideFuture<'a>
+    where
+        Self: 'a,
+    {
+        let (provider, files) = (self.provider.clone(), self.files.clone());
+        let provide = async move {
+            files.check()?;
+            provider.provide_credentials().await
+        };
+        ProvideFuture::new(async {
+            let provided = self.aside.run(self.timeout, provide).await;
+            provided.unwrap_or_else(|late| Err(CredentialsError::provider_timed_out(late.after)))
+        })
+    }
 }
 
 /// The failure of a client that was given no provider at all.

@@ -6,7 +6,11 @@ use std::fmt;
 use aws_config::profile::{self, Profile, ProfileSet};
 use aws_types::os_shim_internal::{Env, Fs};
 
+use super::aside::Aside;
+use super::credentials::PROFILES_PATIENCE;
+use super::files::SdkFiles;
 use crate::config::Environment;
+use crate::telemetry::chain;
 
 /// The variables that say where profiles are and which one is meant.
 const PROFILE_VARIABLES: &[&str] = &["HOME", "USERPROFILE", "AWS_PROFILE", CONFIG, CREDENTIALS];
@@ -70,14 +74,10 @@ pub async fn origin(environment: &Environment) -> Origin {
     {
         return Origin::Environment;
     }
-    match of_profile(environment).await {
+    match of_profile_aside(environment).await {
         Ok(None) => {}
         Ok(Some(origin)) => return origin,
-        Err(error) => {
-            return Origin::BadProfiles {
-                error: crate::telemetry::chain(&error),
-            };
-        }
+        Err(error) => return Origin::BadProfiles { error },
     }
     if let Some(token_file) = environment.variable("AWS_WEB_IDENTITY_TOKEN_FILE")
         && given("AWS_ROLE_ARN")
@@ -95,6 +95,21 @@ pub async fn origin(environment: &Environment) -> Origin {
     match environment.variable("AWS_EC2_METADATA_DISABLED") {
         Some(disabled) if disabled.eq_ignore_ascii_case("true") => Origin::Nowhere,
         _ => Origin::InstanceMetadata,
+    }
+}
+
+/// Where profiles are read nothing else is done, and what hangs is given up.
+async fn of_profile_aside(environment: &Environment) -> Result<Option<Origin>, String> {
+    let environment = environment.clone();
+    let find = async move {
+        let checked = SdkFiles::new(&environment).check();
+        checked.map_err(|error| chain(&error))?;
+        let found = of_profile(&environment).await;
+        found.map_err(|error| chain(&error))
+    };
+    match Aside::default().run(PROFILES_PATIENCE, find).await {
+        Ok(found) => found,
+        Err(late) => Err(chain(&late)),
     }
 }
 

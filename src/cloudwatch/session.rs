@@ -2,7 +2,8 @@
 //!
 //! The SDK asks a role's endpoint again before its credentials expire, but it reads the
 //! files of a profile once and keeps what has no expiry. A new session reads everything
-//! anew; the connections stay, for they belong to the HTTP client.
+//! anew; the connections stay, for they belong to the HTTP client. All that reads files is
+//! done aside, within a time.
 
 use std::error::Error;
 use std::fmt;
@@ -12,13 +13,16 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::ProvideCredentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
 
-use super::credentials;
+use super::acceptance::OnlyTheService;
+use super::aside::Aside;
+use super::credentials::{self, ReadAside};
+use super::files::SdkFiles;
 use crate::config::Region;
 use crate::publish::{Failure, FailureKind};
 
@@ -27,69 +31,77 @@ const CONNECT_SHARE: f32 = 0.9;
 
 /// The session in use, and what the next one is made from.
 pub(super) struct Sessions {
-    region: aws_config::Region,
-    http: SharedHttpClient,
-    timeout: Duration,
-    current: Mutex<Arc<Session>>,
+    source: Source,
+    current: Mutex<Option<Arc<Session>>>,
     /// How many sessions were begun.
     begun: AtomicU64,
     renewal: Mutex<Arc<Renewal>>,
+}
+
+/// What a session is made from.
+#[derive(Clone)]
+pub(super) struct Source {
+    pub(super) region: aws_config::Region,
+    pub(super) http: SharedHttpClient,
+    pub(super) files: SdkFiles,
+    /// The longest that one attempt may take.
+    pub(super) timeout: Duration,
+    pub(super) aside: Aside,
 }
 
 /// A renewal that has begun or is about to. However many requests are refused at once,
 /// they wait for one.
 type Renewal = OnceCell<Result<(), SharedFailure>>;
 
-/// A client that has looked for credentials at most once.
+/// A client that found credentials when it was made.
 pub(super) struct Session {
     client: Client,
-    config: SdkConfig,
-    timeout: Duration,
-    /// The service refused its credentials, or it had none.
+    /// The service refused its credentials, or they could not be renewed.
     refused: AtomicBool,
     /// Its place among those that were begun.
     number: u64,
 }
 
 impl Sessions {
-    pub(super) async fn start(region: &Region, http: SharedHttpClient, timeout: Duration) -> Self {
-        let region = aws_config::Region::new(region.as_str().to_owned());
-        let first = Session::new(region.clone(), http.clone(), timeout, 0).await;
+    /// No session yet; the first is begun when credentials are asked for.
+    pub(super) fn new(
+        region: &Region,
+        http: SharedHttpClient,
+        files: SdkFiles,
+        timeout: Duration,
+    ) -> Self {
         Self {
-            region,
-            http,
-            timeout,
-            current: Mutex::new(Arc::new(first)),
+            source: Source {
+                region: aws_config::Region::new(region.as_str().to_owned()),
+                http,
+                files,
+                timeout,
+                aside: Aside::default(),
+            },
+            current: Mutex::default(),
             begun: AtomicU64::new(0),
             renewal: Mutex::default(),
         }
     }
 
-    pub(super) fn current(&self) -> Arc<Session> {
+    fn current(&self) -> Option<Arc<Session>> {
         lock(&self.current).clone()
     }
 
-    /// Whether there are credentials. A session that had none is not asked again: some
-    /// providers keep their first failure.
-    pub(super) async fn resolve(&self) -> Result<(), Failure> {
-        let session = self.current();
-        if session.refused.load(Ordering::Relaxed) {
-            return self.renew().await;
-        }
-        let resolved = session.resolve().await;
-        if resolved.is_err() {
-            self.distrust(&session);
-        }
-        resolved
+    /// The session in use, unless its credentials are known to be bad.
+    fn good(&self) -> Option<Arc<Session>> {
+        let good = |session: &Arc<Session>| !session.refused.load(Ordering::Relaxed);
+        self.current().filter(good)
     }
 
     /// A session whose credentials are not known to be bad. Bad ones may have been
     /// replaced where they came from, so it is looked for them there.
     pub(super) async fn trusted(&self) -> Result<Arc<Session>, Failure> {
-        if self.current().refused.load(Ordering::Relaxed) {
-            self.renew_with_others().await?;
+        if let Some(session) = self.good() {
+            return Ok(session);
         }
-        Ok(self.current())
+        self.renew_with_others().await?;
+        self.current().ok_or_else(credentials::none)
     }
 
     async fn renew_with_others(&self) -> Result<(), SharedFailure> {
@@ -113,12 +125,17 @@ impl Sessions {
     /// found newer ones by then, and stays.
     pub(super) async fn renew(&self) -> Result<(), Failure> {
         let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
-        let (region, http) = (self.region.clone(), self.http.clone());
-        let next = Session::new(region, http, self.timeout, number).await;
-        next.resolve().await?;
+        let Source { timeout, aside, .. } = &self.source;
+        let next = aside
+            .run(*timeout, Session::begin(self.source.clone(), number))
+            .await
+            .unwrap_or_else(|late| Err(credentials::late(late.after)))?;
         let mut current = lock(&self.current);
-        if current.number < number {
-            *current = Arc::new(next);
+        if current
+            .as_ref()
+            .is_none_or(|current| current.number < number)
+        {
+            *current = Some(Arc::new(next));
         }
         Ok(())
     }
@@ -155,56 +172,62 @@ impl From<SharedFailure> for Failure {
 }
 
 impl Session {
-    async fn new(
-        region: aws_config::Region,
-        http: SharedHttpClient,
-        timeout: Duration,
-        number: u64,
-    ) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            // Sooner than the attempt as a whole, so that the log names what took too long.
-            .connect_timeout(timeout.mul_f32(CONNECT_SHARE))
-            .operation_timeout(timeout)
+    /// Reads what the SDK reads, and looks for credentials.
+    async fn begin(source: Source, number: u64) -> Result<Self, Failure> {
+        source.files.check().map_err(credentials::failure)?;
+        let config = load(&source).await;
+        let Some(provider) = config.credentials_provider() else {
+            return Err(credentials::none());
+        };
+        let found = provider.provide_credentials().await;
+        found.map_err(credentials::failure)?;
+        // From now on the runtime's thread asks.
+        let provider = ReadAside {
+            provider,
+            files: source.files,
+            timeout: source.timeout,
+            aside: source.aside,
+        };
+        let config = config
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(provider))
             .build();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .region(region)
-            .http_client(http)
-            // `publish` owns retrying: two loops would multiply.
-            .retry_config(aws_config::retry::RetryConfig::disabled())
-            .timeout_config(timeouts)
-            .load()
-            .await;
-        Self {
-            client: Client::new(&config),
-            config,
-            timeout,
+        let config = aws_sdk_cloudwatch::config::Builder::from(&config)
+            .interceptor(OnlyTheService)
+            .build();
+        Ok(Self {
+            // Reads the system's certificates.
+            client: Client::from_conf(config),
             refused: AtomicBool::new(false),
             number,
-        }
+        })
     }
 
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
+}
 
-    /// Whether there are credentials.
-    pub(super) async fn resolve(&self) -> Result<(), Failure> {
-        let Some(provider) = self.config.credentials_provider() else {
-            return Err(credentials::none());
-        };
-        // Not every provider's time-out is the one that was asked for.
-        match timeout(self.timeout, provider.provide_credentials()).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(credentials::failure(error)),
-            Err(_) => Err(credentials::late(self.timeout)),
-        }
-    }
+async fn load(source: &Source) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        // Sooner than the attempt as a whole, so that the log names what took too long.
+        .connect_timeout(source.timeout.mul_f32(CONNECT_SHARE))
+        .operation_timeout(source.timeout)
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(source.region.clone())
+        .http_client(source.http.clone())
+        // `publish` owns retrying: two loops would multiply.
+        .retry_config(aws_config::retry::RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .load()
+        .await
 }
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions")
-            .field("region", &self.region)
+            .field("region", &self.source.region)
             .finish_non_exhaustive()
     }
 }

@@ -1,23 +1,27 @@
 //! The crontab: many metrics in one file, written as cron's users write theirs.
 
+use std::collections::HashMap;
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::value::count;
-use super::{Entry, Place, Problem};
+use super::value::{count, headers_file};
+use super::{Entry, Problem};
 use crate::metric::{Dimensions, Metric, MetricName, Namespace, Resolution, Unit};
 use crate::schedule::{Schedule, Zone};
-use crate::source::{self, Options};
-use crate::text::{did_you_mean, excerpt, nearest, redact};
+use crate::source::{self, Options, SourceText};
+use crate::text::{Hidden, given};
 
+mod fault;
 mod keys;
 mod words;
 
+use fault::{Fault, Faults, LineError};
 use keys::{KEYS, Keys};
 use words::Word;
 
-/// The file as it was read.
-#[derive(Clone, Debug)]
+/// The file as it was read; its text may hold secrets.
+#[derive(Clone)]
 pub struct CrontabFile {
     /// Where it is.
     pub path: PathBuf,
@@ -65,110 +69,54 @@ const VARIABLES: &[&str] = &[
     "METRIC_RESOLUTION",
 ];
 
-/// The file of a million lines is a mistake; this many problems tell enough of it.
-const PROBLEMS_MAX: usize = 100;
+/// The longest line that is read: thirty dimensions, as long as CloudWatch takes them, and
+/// all else of a metric need 40 KiB.
+const LINE_MAX: usize = 64 * 1024;
+/// Ten lines for each metric there may be at most are comments enough.
+const LINES_MAX: usize = 1_000_000;
+/// The most metrics of a file. The publisher is measured with half of it in one tick.
+const ENTRIES_MAX: usize = 200_000;
 
 /// Each series is a metric that AWS bills; nobody means more than this.
 const SERIES_LIMIT: u64 = 100_000;
 
-/// Why a line is refused, and what would be right.
-#[derive(Debug, thiserror::Error)]
-enum LineError {
-    #[error(
-        "{given} is not known here{} a crontab may set {}",
-        did_you_mean(nearest(.given, VARIABLES.iter().copied())),
-        VARIABLES.join(", ")
-    )]
-    Variable { given: String },
-    #[error(
-        "the key {given} is not known{} the keys are {}",
-        did_you_mean(nearest(.given, KEYS.iter().copied())),
-        KEYS.join(", ")
-    )]
-    Key { given: String },
-    #[error("expected key=value, found {given:?}; quote a value that has spaces, key=\"a b\"")]
-    NotAPair { given: String },
-    #[error("{key} has no effect here, it is for {kinds}; leave it out")]
-    Idle {
-        key: &'static str,
-        kinds: &'static str,
-    },
-    #[error("{key} is given twice, give it once")]
-    Twice { key: &'static str },
-    #[error("{key} is missing, a line needs a schedule, name=... and value=...")]
-    Missing { key: &'static str },
-    #[error(
-        "{name} stands before no schedule, begin the line with five fields, for example * * * * * {name}=..."
-    )]
-    NoSchedule { name: String },
-    #[error("the quote {quote} is not closed")]
-    OpenQuote { quote: char },
-    #[error("nothing follows the backslash")]
-    OpenEscape,
-    #[error("the file has more than {PROBLEMS_MAX} problems, the rest is not shown")]
-    TooMany,
-    #[error("the file has no metric line, add one such as: * * * * * name=Heartbeat value=1")]
-    NoEntry,
-}
-
-/// Reads the whole file, and tells every problem with its line and column.
+/// Reads the whole file, and tells every problem with its line and column. It may take
+/// seconds: let a thread of its own do it.
 #[must_use]
 pub fn read(file: &CrontabFile, defaults: &Defaults) -> (Vec<Entry>, Vec<Problem>) {
     let mut reader = Reader {
         defaults: defaults.clone(),
         entries: Vec::new(),
-        faults: Vec::new(),
+        schedules: HashMap::new(),
+        faults: Faults::new(file.path.clone()),
     };
-    let mut problems = Vec::new();
     // A file that was written on Windows begins with a mark that is no part of the text.
     let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
     for (number, line) in (1..).zip(text.lines()) {
+        reader.faults.begin_line(number);
+        if number > LINES_MAX {
+            reader.faults.add(1, LineError::TooManyLines);
+            break;
+        }
         reader.line(number, line);
-        for fault in reader.faults.drain(..) {
-            if problems.len() == PROBLEMS_MAX {
-                problems.push(Fault::new(1, LineError::TooMany).problem(file, number, line));
-                return (reader.entries, problems);
-            }
-            problems.push(fault.problem(file, number, line));
+        if reader.entries.len() > ENTRIES_MAX {
+            reader.faults.add(1, LineError::TooManyEntries);
+            break;
         }
     }
-    if reader.entries.is_empty() && problems.is_empty() {
-        problems.push(Fault::new(1, LineError::NoEntry).problem(file, 1, ""));
+    if reader.entries.is_empty() && reader.faults.is_empty() {
+        reader.faults.begin_line(1);
+        reader.faults.add(1, LineError::NoEntry);
     }
-    (reader.entries, problems)
+    (reader.entries, reader.faults.into_problems())
 }
 
 struct Reader {
     defaults: Defaults,
     entries: Vec<Entry>,
-    faults: Vec<Fault>,
-}
-
-/// What is wrong with the line being read.
-struct Fault {
-    column: usize,
-    message: String,
-}
-
-impl Fault {
-    fn new(column: usize, message: impl ToString) -> Self {
-        Self {
-            column,
-            message: message.to_string(),
-        }
-    }
-
-    fn problem(self, file: &CrontabFile, line: usize, text: &str) -> Problem {
-        Problem {
-            place: Place::Line {
-                file: file.path.clone(),
-                line,
-                column: self.column,
-                text: redact(text.trim_end()),
-            },
-            message: self.message,
-        }
-    }
+    /// Those read so far: most lines share few, and to read one takes long.
+    schedules: HashMap<(String, Zone), Schedule>,
+    faults: Faults,
 }
 
 impl Reader {
@@ -177,12 +125,15 @@ impl Reader {
         if trimmed.is_empty() || trimmed.starts_with('#') {
             return;
         }
+        if line.len() > LINE_MAX {
+            return self.faults.add(1, LineError::LongLine);
+        }
         if let Some((name, value)) = words::assignment(line) {
             return self.variable(&name, value);
         }
         match words::split(line) {
             Ok(words) => self.metric(number, &words),
-            Err(fault) => self.faults.push(fault),
+            Err(Fault { column, error }) => self.faults.add(column, error),
         }
     }
 
@@ -190,46 +141,39 @@ impl Reader {
     fn variable(&mut self, name: &Word, value: Result<Word, Fault>) {
         let value = match value {
             Ok(value) => value,
-            Err(fault) => return self.faults.push(fault),
+            Err(Fault { column, error }) => return self.faults.add(column, error),
         };
         match name.text.as_str() {
             "CRON_TZ" => {
-                if let Some(zone) = self.parse(&value) {
+                if let Some(zone) = self.parse_shown(&value) {
                     self.defaults.zone = zone;
                 }
             }
             "METRIC_NAMESPACE" => {
-                if let Some(namespace) = self.parse(&value) {
+                if let Some(namespace) = self.parse_shown(&value) {
                     self.defaults.namespace = namespace;
                 }
             }
             "METRIC_UNIT" => {
-                if let Some(unit) = self.parse(&value) {
+                if let Some(unit) = self.parse_shown(&value) {
                     self.defaults.unit = unit;
                 }
             }
             "METRIC_DIMENSIONS" => {
-                if let Some(dimensions) = self.parse(&value) {
+                if let Some(dimensions) = self.parse_shown(&value) {
                     self.defaults.dimensions = dimensions;
                 }
             }
             "METRIC_RESOLUTION" => {
-                if let Some(resolution) = self.parse(&value) {
+                if let Some(resolution) = self.parse_shown(&value) {
                     self.defaults.resolution = resolution;
                 }
             }
-            key if KEYS.contains(&key) => self.fault(
-                name,
-                LineError::NoSchedule {
-                    name: key.to_owned(),
-                },
-            ),
-            unknown => self.fault(
-                name,
-                LineError::Variable {
-                    given: excerpt(unknown),
-                },
-            ),
+            key if KEYS.contains(&key) => self.fault(name, LineError::NoSchedule),
+            unknown => {
+                let given = Hidden::new(unknown);
+                self.fault(name, LineError::Variable { given });
+            }
         }
     }
 
@@ -248,7 +192,7 @@ impl Reader {
         let (Some(name), Some(value)) = (&keys.name, &keys.value) else {
             let key = if keys.name.is_none() { "name" } else { "value" };
             // A word that is no pair was taken for a field; that is told already.
-            if let Some(start) = start.filter(|_| self.faults.is_empty()) {
+            if let Some(start) = start.filter(|_| !self.faults.has_line()) {
                 self.fault(start, LineError::Missing { key });
             }
             return;
@@ -286,7 +230,7 @@ impl Reader {
                 .into(),
                 schedule: schedule?,
                 source: source?,
-                source_text: value.text.clone(),
+                source_text: SourceText::new(&value.text),
                 options,
                 line: Some(number),
             })
@@ -297,7 +241,10 @@ impl Reader {
     fn options(&mut self, keys: &Keys) -> Options {
         let mut options = self.defaults.options.clone();
         if let Some(file) = &keys.headers_file {
-            options.headers_file = Some(PathBuf::from(&file.text));
+            match headers_file(&file.text) {
+                Ok(path) => options.headers_file = Some(path),
+                Err(error) => self.fault(file, error),
+            }
         }
         if let Some(labels) = &keys.keep {
             options.keep_labels = names(&labels.text);
@@ -317,20 +264,25 @@ impl Reader {
     fn schedule(&mut self, fields: &[Word], next: Option<&Word>) -> Option<Schedule> {
         let Some(start) = fields.first() else {
             if let Some(pair) = next {
-                let name = pair.text.split('=').next().unwrap_or_default().to_owned();
-                self.fault(pair, LineError::NoSchedule { name });
+                self.fault(pair, LineError::NoSchedule);
             }
             return None;
         };
         let expected = if start.text.starts_with('@') { 1 } else { 6 };
         if let Some(stray) = fields.get(expected) {
-            let given = excerpt(&stray.text);
-            self.fault(stray, LineError::NotAPair { given });
+            self.fault(stray, LineError::NotAPair);
             return None;
         }
         let texts: Vec<&str> = fields.iter().map(|word| word.text.as_str()).collect();
-        match Schedule::parse(&texts.join(" "), self.defaults.zone.clone()) {
-            Ok(schedule) => Some(schedule),
+        let key = (texts.join(" "), self.defaults.zone.clone());
+        if let Some(known) = self.schedules.get(&key) {
+            return Some(known.clone());
+        }
+        match Schedule::parse(&key.0, key.1.clone()) {
+            Ok(schedule) => {
+                self.schedules.insert(key, schedule.clone());
+                Some(schedule)
+            }
             Err(error) => {
                 self.fault(start, error);
                 None
@@ -338,9 +290,24 @@ impl Reader {
         }
     }
 
+    /// Of a line that holds no secret.
+    fn parse_shown<T: FromStr>(&mut self, word: &Word) -> Option<T>
+    where
+        T::Err: Display,
+    {
+        match word.text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let error = Given(&word.text, error);
+                self.fault(word, error);
+                None
+            }
+        }
+    }
+
     fn parse<T: FromStr>(&mut self, word: &Word) -> Option<T>
     where
-        T::Err: std::fmt::Display,
+        T::Err: Display,
     {
         match word.text.parse() {
             Ok(value) => Some(value),
@@ -353,7 +320,7 @@ impl Reader {
 
     fn parse_or<T: FromStr>(&mut self, word: Option<&Word>, default: T) -> Option<T>
     where
-        T::Err: std::fmt::Display,
+        T::Err: Display,
     {
         match word {
             Some(word) => self.parse(word),
@@ -361,8 +328,17 @@ impl Reader {
         }
     }
 
-    fn fault(&mut self, word: &Word, message: impl ToString) {
-        self.faults.push(Fault::new(word.column, message));
+    fn fault(&mut self, word: &Word, error: impl Display) {
+        self.faults.add(word.column, error);
+    }
+}
+
+/// What was given, where that may be shown, before what is wrong with it.
+struct Given<'a, E>(&'a str, E);
+
+impl<E: Display> Display for Given<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", given(self.0), self.1)
     }
 }
 

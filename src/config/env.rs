@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use super::crontab::{self, CrontabFile, Defaults};
 use super::setting::{self, Setting};
-use super::value::{Region, count, duration, switch};
+use super::value::{Region, bytes, count, duration, headers_file, switch};
 use super::{
     Config, Entry, Environment, Findings, HealthAddr, LogConfig, endpoint, files, log, pairs, proxy,
 };
 use crate::metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
+use crate::outbox::Limits;
 use crate::publish::Retry;
 use crate::schedule::{Schedule, Zone};
-use crate::source::{self, HttpConfig, Options};
-use crate::text::{excerpt, nearest};
+use crate::source::{self, HttpConfig, Options, SourceText};
+use crate::text::{excerpt, nearest, shown_path};
 
 /// Shortest and longest delays, time-outs and the like that make sense: below a
 /// millisecond nothing answers, and longer than an hour nobody waits.
@@ -26,12 +27,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 const RETRY_MAX_LIMIT: u64 = 100;
 /// A hundred million points would be gigabytes; who writes that mistyped.
 const BUFFER_LIMIT_MAX: u64 = 100_000_000;
+/// The least holds at least one point with the largest metric, the most is a mistake.
+const BUFFER_BYTES_RANGE: (u64, u64) = (64 << 10, 1 << 40);
 
 /// A path, and what the file system answered when it was asked for it.
 pub type Asked<T> = (PathBuf, io::Result<T>);
 
-/// All that the configuration is made from.
-#[derive(Debug)]
+/// All that the configuration is made from; full of secrets.
 pub struct Inputs {
     /// The variables of the process.
     pub environment: Environment,
@@ -94,6 +96,10 @@ impl<'a> Reader<'a> {
         let source_timeout = self.duration(setting::SOURCE_TIMEOUT, INSTANT, HOUR);
         let shutdown_grace = self.duration(setting::SHUTDOWN_GRACE, Duration::ZERO, HOUR);
         let buffer_limit = self.count(setting::BUFFER_LIMIT, 1, BUFFER_LIMIT_MAX);
+        let buffer_bytes = self.parse(setting::BUFFER_BYTES, |text| {
+            let (low, high) = BUFFER_BYTES_RANGE;
+            bytes(text, low, high)
+        });
         let spool_dir = files::spool_dir(inputs.spool_dir.as_ref(), &mut self.findings);
         let health = self.parse(setting::HEALTH_ADDR, HealthAddr::parse);
         let health_failures = self.count(setting::HEALTH_FAILURES, 1, u64::from(u32::MAX));
@@ -110,7 +116,10 @@ impl<'a> Reader<'a> {
             request_timeout: request_timeout?,
             source_timeout: source_timeout?,
             shutdown_grace: shutdown_grace?,
-            buffer_limit: usize::try_from(buffer_limit?).unwrap_or(usize::MAX),
+            buffer: Limits {
+                points: usize::try_from(buffer_limit?).unwrap_or(usize::MAX),
+                bytes: usize::try_from(buffer_bytes?).unwrap_or(usize::MAX),
+            },
             spool_dir,
             health: health?,
             health_failures: u32::try_from(health_failures?).unwrap_or(u32::MAX),
@@ -131,7 +140,13 @@ impl<'a> Reader<'a> {
             );
             return None;
         };
-        self.keep(name, Region::parse(text))
+        match Region::parse(text) {
+            Ok(region) => Some(region),
+            Err(error) => {
+                self.findings.refused(name, text, error);
+                None
+            }
+        }
     }
 
     /// What the lines of a crontab leave open, and what the one metric of the
@@ -142,7 +157,13 @@ impl<'a> Reader<'a> {
         let dimensions = self.parse(setting::METRIC_DIMENSIONS, Dimensions::from_str);
         let resolution = self.parse(setting::METRIC_RESOLUTION, Resolution::from_str);
         let zone = self.parse(setting::SCHEDULE_TZ, Zone::from_str);
-        let headers_file = self.environment.get(setting::METRIC_HTTP_HEADERS_FILE);
+        let headers_setting = setting::METRIC_HTTP_HEADERS_FILE;
+        let headers_file = match self.environment.get(headers_setting) {
+            Some(text) => self
+                .keep(headers_setting.name, headers_file(text))
+                .map(Some),
+            None => Some(None),
+        };
         let ecs_metadata_uri = self.environment.variable("ECS_CONTAINER_METADATA_URI_V4");
         Some(Defaults {
             namespace: namespace?,
@@ -151,7 +172,7 @@ impl<'a> Reader<'a> {
             resolution: resolution?,
             zone: zone?,
             options: Options {
-                headers_file: headers_file.map(PathBuf::from),
+                headers_file: headers_file?,
                 ecs_metadata_uri: ecs_metadata_uri.map(str::to_owned),
                 ..Options::default()
             },
@@ -172,7 +193,7 @@ impl<'a> Reader<'a> {
             setting::SCHEDULE,
         ] {
             if self.environment.get(ignored).is_some() {
-                let message = format!("has no effect, the crontab {} is used", path.display());
+                let message = format!("has no effect, the crontab {} is used", shown_path(path));
                 self.findings.warning(ignored.name, message);
             }
         }
@@ -213,7 +234,7 @@ impl<'a> Reader<'a> {
             metric: defaults.metric(name?).into(),
             schedule: schedule?,
             source: source?,
-            source_text,
+            source_text: SourceText::new(&source_text),
             options,
             line: None,
         }])
@@ -294,13 +315,20 @@ impl<'a> Reader<'a> {
         given.unwrap_or(setting.default).to_owned()
     }
 
+    /// For a setting that has no place for a secret.
     fn parse<T, E: fmt::Display>(
         &mut self,
         setting: Setting,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let text = self.text(setting);
-        self.keep(setting.name, parse(&text))
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.findings.refused(setting.name, &text, error);
+                None
+            }
+        }
     }
 
     fn duration(&mut self, setting: Setting, low: Duration, high: Duration) -> Option<Duration> {
@@ -311,6 +339,7 @@ impl<'a> Reader<'a> {
         self.parse(setting, |text| count(text, min, max))
     }
 
+    /// For a setting that has a place for a secret.
     fn keep<T, E: fmt::Display>(&mut self, setting: &str, parsed: Result<T, E>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),

@@ -9,7 +9,7 @@ use rustls::pki_types::pem::{Error as PemError, PemObject};
 
 use super::env::Asked;
 use super::{Findings, setting};
-use crate::text::redact;
+use crate::text::shown_path;
 
 /// Why the certificates of `AWS_CA_BUNDLE` are refused, and what would be right.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +30,7 @@ pub(super) fn ca_bundle(
     let problem = match content {
         Ok(pem) => match certificates(pem) {
             Ok(()) => return Some(pem.clone()),
-            Err(error) => format!("{} {error}", shown(path)),
+            Err(error) => format!("{} {error}", shown_path(path)),
         },
         Err(error) => unreadable(path, error),
     };
@@ -67,7 +67,7 @@ pub(super) fn spool_dir(asked: Option<&Asked<()>>, findings: &mut Findings) -> O
         Ok(()) => return Some(dir.clone()),
         Err(error) => error,
     };
-    let dir = shown(dir);
+    let dir = shown_path(dir);
     let problem = match error.kind() {
         io::ErrorKind::NotFound => {
             format!("{dir} does not exist, create it or mount a volume there")
@@ -84,13 +84,8 @@ pub(super) fn spool_dir(asked: Option<&Asked<()>>, findings: &mut Findings) -> O
 }
 
 /// What to say of a file that cannot be read.
-pub(super) fn unreadable(path: &Path, error: &io::Error) -> String {
-    format!("cannot read {}: {error}", shown(path))
-}
-
-/// Who mistakes a URL for a path may have a password in it.
-fn shown(path: &Path) -> String {
-    redact(&path.display().to_string())
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!("cannot read {}: {error}", shown_path(path))
 }
 
 #[cfg(test)]

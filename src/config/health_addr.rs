@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use super::setting::HEALTH_ADDR;
 use super::value::{ValueError, digits};
 use super::{Environment, Place, Problem};
-use crate::text::excerpt;
+use crate::text::given;
 
 /// Where the health of the process is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,32 +24,28 @@ impl HealthAddr {
         let text = environment.get(HEALTH_ADDR).unwrap_or(HEALTH_ADDR.default);
         Self::parse(text).map_err(|error| Problem {
             place: Place::Setting(HEALTH_ADDR.name.to_owned()),
-            message: error.to_string(),
+            message: format!("{}{error}", given(text)),
         })
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, ValueError> {
-        let refused = || ValueError::Address {
-            given: excerpt(text),
-        };
         match text {
             "auto" => Ok(Self::Auto),
             "off" => Ok(Self::Off),
             _ => {
-                let (host, port) = text.rsplit_once(':').ok_or_else(refused)?;
+                let (host, port) = text.rsplit_once(':').ok_or(ValueError::Address)?;
                 let port = digits(port).and_then(|port| u16::try_from(port).ok());
-                let port = port.ok_or_else(refused)?;
+                let port = port.ok_or(ValueError::Address)?;
                 let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
                 let is_ipv6 = host
                     .strip_prefix('[')
                     .and_then(|host| host.strip_suffix(']'))
                     .is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
                 if !is_ipv6 && (host.is_empty() || !host.chars().all(is_name)) {
-                    return Err(refused());
+                    return Err(ValueError::Address);
                 }
                 if port == 0 {
-                    let given = excerpt(text);
-                    return Err(ValueError::AnyPort { given });
+                    return Err(ValueError::AnyPort);
                 }
                 Ok(Self::Http(text.to_owned()))
             }

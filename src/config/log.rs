@@ -2,7 +2,6 @@
 
 use super::setting;
 use super::value::ValueError;
-use crate::text::excerpt;
 
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,19 +34,16 @@ impl Default for LogConfig {
 /// accepted and silence everything.
 pub(super) fn filter(text: &str) -> Result<String, ValueError> {
     const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace", "off"];
-    let refused = || ValueError::LogLevel {
-        given: excerpt(text),
-    };
     let is_level = |word: &str| LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level));
     for directive in text.split(',').map(str::trim) {
         let level = directive.rsplit('=').next().unwrap_or(directive);
         if !is_level(level) {
-            return Err(refused());
+            return Err(ValueError::LogLevel);
         }
     }
     match text.parse::<tracing_subscriber::filter::Targets>() {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(refused()),
+        Err(_) => Err(ValueError::LogLevel),
     }
 }
 
@@ -56,7 +52,6 @@ pub(super) fn format(text: &str) -> Result<LogFormat, ValueError> {
         "json" => Ok(LogFormat::Json),
         "text" => Ok(LogFormat::Text),
         _ => Err(ValueError::Choice {
-            given: excerpt(text),
             known: &["json", "text"],
         }),
     }

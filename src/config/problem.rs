@@ -3,7 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// One thing that is wrong: where, and what would be right.
+use crate::text::{given, one_line, shown_path};
+
+/// One thing that is wrong: where, and what would be right. It never holds the text of a
+/// place where a secret may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The setting or the line.
@@ -25,18 +28,23 @@ pub enum Place {
         line: usize,
         /// The character in the line.
         column: usize,
-        /// What stands there.
-        text: String,
     },
+}
+
+impl Problem {
+    pub(super) fn new(place: Place, message: impl fmt::Display) -> Self {
+        let message = one_line(&message.to_string());
+        Self { place, message }
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Setting(name) => f.write_str(name),
-            Self::Line {
-                file, line, column, ..
-            } => write!(f, "{}:{line}:{column}", file.display()),
+            Self::Setting(name) => f.write_str(&one_line(name)),
+            Self::Line { file, line, column } => {
+                write!(f, "{}:{line}:{column}", shown_path(file))
+            }
         }
     }
 }
@@ -61,14 +69,16 @@ impl Findings {
         self.problems.push(at_setting(setting, message));
     }
 
+    /// Of a setting that has no place for a secret; `text` is what was given.
+    pub(super) fn refused(&mut self, setting: &str, text: &str, error: impl fmt::Display) {
+        self.problem(setting, format!("{}{error}", given(text)));
+    }
+
     pub(super) fn warning(&mut self, setting: &str, message: impl fmt::Display) {
         self.warnings.push(at_setting(setting, message));
     }
 }
 
 fn at_setting(setting: &str, message: impl fmt::Display) -> Problem {
-    Problem {
-        place: Place::Setting(setting.to_owned()),
-        message: message.to_string(),
-    }
+    Problem::new(Place::Setting(setting.to_owned()), message)
 }

@@ -38,10 +38,10 @@ settings! {
     METRIC_DIMENSIONS = "", "up to 30 dimensions, Name=Value,Name=Value";
     /// One minute, because high resolution costs more for alarms.
     METRIC_RESOLUTION = "60", "60 (one minute) or 1 (one second, high resolution)";
-    METRIC_HTTP_HEADERS_FILE = "", "a file of request headers for http, prometheus, up and latency sources, one 'Name: value' a line";
+    METRIC_HTTP_HEADERS_FILE = "", "the absolute path of a file of request headers for http, prometheus, up and latency sources, one 'Name: value' a line, up to 64 KiB";
     SCHEDULE = "* * * * *", "when: 5 cron fields, 6 with leading seconds, or @hourly and the like";
     SCHEDULE_TZ = "UTC", "the time zone of the schedule, an IANA name such as Europe/Berlin";
-    CRONTAB = "", "a file of many metrics; /etc/cw-publisher/crontab is used if it exists";
+    CRONTAB = "", "a file of many metrics, up to 16 MiB and 200,000 metrics; /etc/cw-publisher/crontab is used if it exists";
     /// A new container should show itself within seconds.
     PUBLISH_ON_START = "true", "whether every metric gets a first point at once";
     SCHEDULE_JITTER = "0s", "delays sending by up to this, at random, to spread a fleet; timestamps stay; not with once";
@@ -56,6 +56,8 @@ settings! {
     SHUTDOWN_GRACE = "8s", "the longest that stopping may take; keep it below Docker's 10s";
     /// Two weeks at one point a minute, which is as far back as the service accepts.
     BUFFER_LIMIT = "20160", "how many undelivered points are held; the oldest goes first";
+    /// The default of `BUFFER_LIMIT` takes an eighth of it, if its metrics are few.
+    BUFFER_BYTES = "16MiB", "how much memory undelivered points may take, about, with its unit: KiB, MiB or GiB; the oldest goes first";
     SPOOL_DIR = "", "a writable folder where undelivered points survive a restart";
     HEALTH_ADDR = "auto", "where the health is told: auto (a private local socket), HOST:PORT (HTTP) or off";
     HEALTH_FAILURES = "3", "consecutive failed ticks that make it unhealthy";

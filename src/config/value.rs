@@ -1,48 +1,50 @@
 //! The small types of single settings: durations, counts, switches, the region.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::text::excerpt;
-
-/// Why a setting's text is refused, and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a setting's text is refused, and what would be right. Of the text itself there are
+/// only numbers in it; where it may be shown, it is put in front.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(super) enum ValueError {
-    #[error("{given:?} is no duration, write a number with its unit: 500ms, 8s, 2m or 1h")]
-    Duration { given: String },
-    #[error("{given:?} has no unit, write {given}s for seconds or {given}ms for milliseconds")]
-    DurationUnit { given: String },
-    #[error("{given} is {relation} {bound}, use {low} to {high}", low = Brief(*.low), high = Brief(*.high))]
+    #[error("no duration, write a number with its unit: 500ms, 8s, 2m or 1h")]
+    Duration,
+    #[error("the unit is missing, write {number}s for seconds or {number}ms for milliseconds")]
+    DurationUnit { number: f64 },
+    #[error("{relation} {bound}, use {low} to {high}", low = Brief(*.low), high = Brief(*.high))]
     DurationRange {
-        given: String,
         relation: &'static str,
         bound: String,
         low: Duration,
         high: Duration,
     },
-    #[error("{given:?} is no whole number from {min} to {max}")]
-    Count { given: String, min: u64, max: u64 },
-    #[error("{given:?} is neither true nor false")]
-    Switch { given: String },
-    #[error("{given:?} is none of {}", .known.join(", "))]
-    Choice {
-        given: String,
-        known: &'static [&'static str],
-    },
+    #[error("no whole number from {min} to {max}")]
+    Count { min: u64, max: u64 },
+    #[error("no size, write a whole number with its unit: 512KiB, 16MiB or 1GiB")]
+    Bytes,
+    #[error("no size from {} to {}", Size(*.low), Size(*.high))]
+    BytesRange { low: u64, high: u64 },
+    #[error("neither true nor false")]
+    Switch,
+    #[error("none of {}", .known.join(", "))]
+    Choice { known: &'static [&'static str] },
+    #[error("no region name, use one such as us-east-1, eu-central-1 or ap-southeast-2")]
+    Region,
+    #[error("no address, write HOST:PORT, for example 0.0.0.0:8080, or auto or off")]
+    Address,
     #[error(
-        "{given:?} is no region name, use one such as us-east-1, eu-central-1 or ap-southeast-2"
+        "any free port, where healthcheck could not find it, name one, for example 127.0.0.1:8080"
     )]
-    Region { given: String },
-    #[error("{given:?} is no address, write HOST:PORT, for example 0.0.0.0:8080, or auto or off")]
-    Address { given: String },
+    AnyPort,
     #[error(
-        "{given:?} is on any free port, where healthcheck could not find it, name one, for example 127.0.0.1:8080"
+        "no level, use error, warn, info, debug, trace or off, or a filter such as info,aws_config=debug"
     )]
-    AnyPort { given: String },
+    LogLevel,
     #[error(
-        "{given:?} is no level, use error, warn, info, debug, trace or off, or a filter such as info,aws_config=debug"
+        "no absolute path, name a file, for example /run/secrets/headers, in which the headers stand"
     )]
-    LogLevel { given: String },
+    HeadersFile,
 }
 
 /// The name of a region, for example `ap-southeast-2`.
@@ -72,9 +74,7 @@ impl Region {
             {
                 Ok(Self(text.to_owned()))
             }
-            _ => Err(ValueError::Region {
-                given: excerpt(text),
-            }),
+            _ => Err(ValueError::Region),
         }
     }
 }
@@ -87,29 +87,21 @@ impl fmt::Display for Region {
 
 /// Reads `500ms`, `8s`, `1.5m` or `1h` between two bounds.
 pub(super) fn duration(text: &str, low: Duration, high: Duration) -> Result<Duration, ValueError> {
-    let refused = || ValueError::Duration {
-        given: excerpt(text),
-    };
     let number_end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(number_end);
-    let number: f64 = number.parse().map_err(|_| refused())?;
+    let number: f64 = number.parse().map_err(|_| ValueError::Duration)?;
     let seconds = match unit.trim() {
         "ms" => number / 1000.0,
         "s" => number,
         "m" => number * 60.0,
         "h" => number * 3600.0,
-        "" => {
-            return Err(ValueError::DurationUnit {
-                given: excerpt(text),
-            });
-        }
-        _ => return Err(refused()),
+        "" => return Err(ValueError::DurationUnit { number }),
+        _ => return Err(ValueError::Duration),
     };
-    let duration = Duration::try_from_secs_f64(seconds).map_err(|_| refused())?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|_| ValueError::Duration)?;
     let out_of_range = |relation, bound| ValueError::DurationRange {
-        given: excerpt(text),
         relation,
         bound: Brief(bound).to_string(),
         low,
@@ -127,11 +119,20 @@ pub(super) fn duration(text: &str, low: Duration, high: Duration) -> Result<Dura
 /// Reads a whole number between two bounds.
 pub(super) fn count(text: &str, min: u64, max: u64) -> Result<u64, ValueError> {
     let number = digits(text).filter(|n| (min..=max).contains(n));
-    number.ok_or_else(|| ValueError::Count {
-        given: excerpt(text),
-        min,
-        max,
-    })
+    number.ok_or(ValueError::Count { min, max })
+}
+
+/// Reads `512KiB`, `16MiB` or `1GiB` between two bounds.
+pub(super) fn bytes(text: &str, low: u64, high: u64) -> Result<u64, ValueError> {
+    let number_end = text.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = text.split_at(number_end.unwrap_or(text.len()));
+    let unit = SIZES.iter().find(|(name, _)| *name == unit.trim());
+    let (Some((_, unit)), false) = (unit, number.is_empty()) else {
+        return Err(ValueError::Bytes);
+    };
+    let bytes = digits(number).and_then(|number| number.checked_mul(*unit));
+    let bytes = bytes.filter(|bytes| (low..=high).contains(bytes));
+    bytes.ok_or(ValueError::BytesRange { low, high })
 }
 
 /// Reads digits only: the parsers of the standard library would also take a `+`, which
@@ -146,9 +147,17 @@ pub(super) fn switch(text: &str) -> Result<bool, ValueError> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok(true),
         "false" | "no" | "off" | "0" => Ok(false),
-        _ => Err(ValueError::Switch {
-            given: excerpt(text),
-        }),
+        _ => Err(ValueError::Switch),
+    }
+}
+
+/// Reads the path of a file of headers. One of them in its place would be a secret in the
+/// place of a path, which is shown.
+pub(super) fn headers_file(text: &str) -> Result<PathBuf, ValueError> {
+    if text.starts_with('/') {
+        Ok(PathBuf::from(text))
+    } else {
+        Err(ValueError::HeadersFile)
     }
 }
 
@@ -164,6 +173,22 @@ impl fmt::Display for Brief {
                 write!(f, "{}h", millis / 3_600_000)
             }
             _ => write!(f, "{}s", millis / 1000),
+        }
+    }
+}
+
+/// Units of sizes, the largest first.
+const SIZES: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+/// A size as it is written in the configuration.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = SIZES.iter().find(|(_, unit)| self.0.is_multiple_of(*unit));
+        match whole {
+            Some((name, unit)) => write!(f, "{}{name}", self.0 / unit),
+            None => write!(f, "{} bytes", self.0),
         }
     }
 }
@@ -211,7 +236,7 @@ mod tests {
         assert_eq!(read("1h"), Ok(HOUR));
         assert_eq!(
             read("8").unwrap_err().to_string(),
-            r#""8" has no unit, write 8s for seconds or 8ms for milliseconds"#
+            "the unit is missing, write 8s for seconds or 8ms for milliseconds"
         );
         for bad in [
             "",
@@ -227,6 +252,31 @@ mod tests {
             assert!(read(bad).is_err(), "{bad:?}");
         }
         let error = duration("9h", Duration::from_millis(1), HOUR).unwrap_err();
-        assert_eq!(error.to_string(), "9h is above 1h, use 1ms to 1h");
+        assert_eq!(error.to_string(), "above 1h, use 1ms to 1h");
+    }
+
+    #[test]
+    fn sizes_carry_a_unit() {
+        let read = |text| bytes(text, 64 << 10, 1 << 40);
+        assert_eq!(read("64KiB"), Ok(64 << 10));
+        assert_eq!(read("16MiB"), Ok(16 << 20));
+        assert_eq!(read("1 GiB"), Ok(1 << 30));
+        let range = "no size from 64KiB to 1024GiB";
+        for (bad, right) in [
+            ("", "512KiB"),
+            ("16", "512KiB"),
+            ("MiB", "512KiB"),
+            ("16MB", "512KiB"),
+            ("1.5MiB", "512KiB"),
+            ("-1MiB", "512KiB"),
+            ("+1MiB", "512KiB"),
+            ("63KiB", range),
+            ("1025GiB", range),
+            ("99999999999999999999GiB", range),
+            ("17179869184GiB", range),
+        ] {
+            let error = read(bad).unwrap_err().to_string();
+            assert!(error.contains(right), "{bad:?}: {error}");
+        }
     }
 }

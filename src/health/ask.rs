@@ -5,7 +5,7 @@ use std::io;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::place::Place;
+use super::place::{Owner, Place};
 use crate::text::excerpt;
 
 /// Longest answer that is read; the publisher's own takes half a kilobyte.
@@ -19,6 +19,15 @@ const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection:
 pub enum AskError {
     #[error("no publisher answers at {place}{}", if_local(.place))]
     Connect { place: Place, source: io::Error },
+    #[error(
+        "what answers at {place} runs as user {owner}, it is not believed as this is user {asker}: \
+         ask as user {owner} or as root if that is the publisher, else another user took its name"
+    )]
+    OtherUser {
+        place: Place,
+        owner: Owner,
+        asker: Owner,
+    },
     #[error("the publisher at {place} broke off its answer")]
     Exchange { place: Place, source: io::Error },
     #[error("what answers at {place} is no publisher: {answer:?}")]
@@ -42,10 +51,19 @@ pub async fn ask(place: &Place) -> Result<String, AskError> {
         source,
     };
     let connected = place.connect().await;
-    let mut stream = connected.map_err(|source| AskError::Connect {
+    let (mut stream, owner) = connected.map_err(|source| AskError::Connect {
         place: place.clone(),
         source,
     })?;
+    let asker = Owner::current();
+    if let Some(owner) = owner.filter(|owner| !owner.counts_for(asker)) {
+        let place = place.clone();
+        return Err(AskError::OtherUser {
+            place,
+            owner,
+            asker,
+        });
+    }
     stream.write_all(REQUEST).await.map_err(broken)?;
     let mut answer = Vec::new();
     let mut limited = stream.take(ANSWER_MAX);

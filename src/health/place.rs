@@ -55,10 +55,16 @@ impl Place {
         })
     }
 
-    pub(super) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    /// Connects, and tells of a local socket whose it is: abstract names are free for
+    /// all, so whoever comes first has it.
+    pub(super) async fn connect(&self) -> io::Result<(Box<dyn Stream>, Option<Owner>)> {
         Ok(match self {
-            Self::Local(name) => Box::new(UnixStream::connect(format!("\0{name}")).await?),
-            Self::Http(addr) => Box::new(TcpStream::connect(reachable(addr)).await?),
+            Self::Local(name) => {
+                let stream = UnixStream::connect(format!("\0{name}")).await?;
+                let owner = Owner(stream.peer_cred()?.uid());
+                (Box::new(stream), Some(owner))
+            }
+            Self::Http(addr) => (Box::new(TcpStream::connect(reachable(addr)).await?), None),
         })
     }
 }
@@ -70,6 +76,34 @@ impl fmt::Display for Place {
             Self::Local(name) => write!(f, "@{name}"),
             Self::Http(addr) => f.write_str(addr),
         }
+    }
+}
+
+/// The user who listens on a local socket, as the kernel has it since `listen`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner(u32);
+
+impl Owner {
+    /// Who runs this process.
+    pub(super) fn current() -> Self {
+        Self(rustix::process::geteuid().as_raw())
+    }
+
+    fn is_root(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether what this user says counts for `asker`: of their own processes, and of
+    /// root, who could be anybody. Root asks for whom it pleases, as with
+    /// `docker exec -u root`, and cannot know who is meant.
+    pub(super) fn counts_for(self, asker: Self) -> bool {
+        self == asker || self.is_root() || asker.is_root()
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -126,6 +160,23 @@ mod tests {
         assert_eq!(reachable("0.0.0.0:80"), "127.0.0.1:80");
         assert_eq!(reachable("[::]:80"), "[::1]:80");
         assert_eq!(reachable("localhost:80"), "localhost:80");
+    }
+
+    #[test]
+    fn own_processes_and_those_of_root_count_and_for_root_all_do() {
+        for (owner, asker, counts) in [
+            (65532, 65532, true),
+            (65532, 1000, false),
+            (0, 1000, true),
+            (65532, 0, true),
+            (0, 0, true),
+        ] {
+            assert_eq!(
+                Owner(owner).counts_for(Owner(asker)),
+                counts,
+                "{owner} {asker}"
+            );
+        }
     }
 
     #[cfg(target_os = "linux")]

@@ -21,6 +21,8 @@ pub struct Report {
     pub failures: Vec<(Namespace, u32)>,
     /// Points that wait to be accepted.
     pub held: usize,
+    /// Of those, the ones that were refused for an unknown reason and are tried once an hour.
+    pub parked: usize,
     /// Points that were lost.
     pub losses: Losses,
     /// Values that could not be had.
@@ -70,6 +72,7 @@ impl Report {
             "last_success": self.last_success.map(rfc3339),
             "consecutive_failures": failures.max().unwrap_or_default(),
             "points_held": self.held,
+            "points_parked": self.parked,
             "points_dropped": self.dropped().into_iter().collect::<serde_json::Map<_, _>>(),
             "values_missed": self.unsampled,
             "next_tick": self.next_tick.map(rfc3339),
@@ -125,6 +128,12 @@ impl Report {
             "Points that wait to be accepted.",
             single(self.held.to_string()),
         );
+        text.family(
+            "cw_publisher_points_parked",
+            "gauge",
+            "Held points that were refused for an unknown reason and are tried once an hour.",
+            single(self.parked.to_string()),
+        );
         let dropped = self.dropped().into_iter();
         text.family(
             "cw_publisher_points_dropped_total",
@@ -141,16 +150,18 @@ impl Report {
         text.0
     }
 
-    fn dropped(&self) -> [(String, Value); 3] {
+    fn dropped(&self) -> [(String, Value); 4] {
         let Losses {
             refused,
             expired,
             overflowed,
+            overflowed_bytes,
         } = self.losses;
         [
             ("refused", refused),
             ("expired", expired),
             ("overflowed", overflowed),
+            ("overflowed_bytes", overflowed_bytes),
         ]
         .map(|(reason, count)| (reason.to_owned(), count.into()))
     }
@@ -197,10 +208,12 @@ mod tests {
                 ("Shop".parse().unwrap(), 1),
             ],
             held: 7,
+            parked: 6,
             losses: Losses {
                 refused: 1,
                 expired: 2,
                 overflowed: 3,
+                overflowed_bytes: 4,
             },
             unsampled: 5,
             next_tick: at("2026-03-02T10:05:00Z"),
@@ -218,7 +231,8 @@ mod tests {
                 "last_success": null,
                 "consecutive_failures": 4,
                 "points_held": 7,
-                "points_dropped": { "refused": 1, "expired": 2, "overflowed": 3 },
+                "points_parked": 6,
+                "points_dropped": { "refused": 1, "expired": 2, "overflowed": 3, "overflowed_bytes": 4 },
                 "values_missed": 5,
                 "next_tick": "2026-03-02T10:05:00Z",
             })
@@ -238,13 +252,15 @@ mod tests {
                 r#"cw_publisher_consecutive_failed_ticks{namespace="a\"b\\c"} 4"#,
                 r#"cw_publisher_consecutive_failed_ticks{namespace="Shop"} 1"#,
                 "cw_publisher_points_held 7",
+                "cw_publisher_points_parked 6",
                 r#"cw_publisher_points_dropped_total{reason="refused"} 1"#,
                 r#"cw_publisher_points_dropped_total{reason="expired"} 2"#,
                 r#"cw_publisher_points_dropped_total{reason="overflowed"} 3"#,
+                r#"cw_publisher_points_dropped_total{reason="overflowed_bytes"} 4"#,
                 "cw_publisher_values_missed_total 5",
             ]
         );
-        assert_eq!(text.matches("# TYPE ").count(), 7);
+        assert_eq!(text.matches("# TYPE ").count(), 8);
         assert!(text.contains("# TYPE cw_publisher_points_dropped_total counter\n"));
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
@@ -76,5 +76,7 @@ async fn serve(listener: Listener, status: Arc<Status>, clock: Arc<impl Clock>) 
                 debug!(%error, "health connection broke");
             }
         }));
+        // Who has asked already is answered before newer ones end it.
+        yield_now().await;
     }
 }

@@ -11,7 +11,6 @@ use super::report::{Condition, Report};
 use crate::metric::Namespace;
 use crate::outbox::Losses;
 use crate::schedule::{Beat, Schedule};
-use crate::text::excerpt;
 
 /// So many beats may fail to come before the clock counts as stalled.
 const STALLED_BEATS: u32 = 3;
@@ -30,14 +29,36 @@ pub struct Status {
 struct Facts {
     started: Option<DateTime<Utc>>,
     last_success: Option<DateTime<Utc>>,
-    /// The failed ticks in a row, and why the last of them failed.
-    failures: BTreeMap<Namespace, (u32, String)>,
+    /// The namespaces that are published in, once that is known.
+    published: Option<HashSet<Namespace>>,
+    failures: BTreeMap<Namespace, Failures>,
     held: usize,
+    parked: usize,
     losses: Losses,
     unsampled: u64,
     schedules: HashSet<Schedule>,
     /// The last beat; none before the first tick and once the run ends.
     beat: Option<(Beat, Instant)>,
+}
+
+/// The failed ticks of a namespace.
+#[derive(Debug)]
+struct Failures {
+    /// How many there were in a row.
+    ticks: u32,
+    /// Where the last of them failed.
+    stage: Stage,
+    /// Why it did.
+    why: String,
+}
+
+/// What can fail of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// No source that was due gave a point.
+    Sampling,
+    /// The points could not be sent, or none was accepted.
+    Sending,
 }
 
 impl Status {
@@ -66,10 +87,14 @@ impl Status {
         }
     }
 
-    /// Forgets the failures of namespaces that nothing is published in any more.
-    pub fn forget_others(&self, published: &HashSet<Namespace>) {
-        let failures = &mut self.facts().failures;
-        failures.retain(|namespace, _| published.contains(namespace));
+    /// From now on these namespaces are published in. The failures of others do not
+    /// count any more, whenever they come.
+    pub fn publishes(&self, namespaces: HashSet<Namespace>) {
+        let mut facts = self.facts();
+        facts
+            .failures
+            .retain(|namespace, _| namespaces.contains(namespace));
+        facts.published = Some(namespaces);
     }
 
     /// The clock did beat.
@@ -86,29 +111,62 @@ impl Status {
         facts.beat = None;
     }
 
-    /// A tick of a namespace was accepted whole, or what was held for it.
+    /// A tick of a namespace was accepted whole.
     pub fn succeeded(&self, namespace: &Namespace, now: DateTime<Utc>) {
         let mut facts = self.facts();
         facts.last_success = Some(now);
         facts.failures.remove(namespace);
     }
 
-    /// A tick of a namespace could not be sent, or none of its points was accepted.
-    pub fn failed(&self, namespace: &Namespace, why: &str) {
-        let mut facts = self.facts();
-        let failures = facts.failures.entry(namespace.clone()).or_default();
-        *failures = (failures.0.saturating_add(1), excerpt(why));
+    /// Points that were held for a namespace were accepted, which says nothing of its
+    /// sources.
+    pub fn caught_up(&self, namespace: &Namespace, now: DateTime<Utc>) {
+        self.facts().last_success = Some(now);
+        self.recovered(namespace);
     }
 
     /// Nothing is held for a namespace any more, be it that it was accepted or lost.
     pub fn recovered(&self, namespace: &Namespace) {
-        self.facts().failures.remove(namespace);
+        let failures = &mut self.facts().failures;
+        if failures
+            .get(namespace)
+            .is_some_and(|failures| failures.stage == Stage::Sending)
+        {
+            failures.remove(namespace);
+        }
     }
 
-    /// How many points are held now, and how many were lost so far.
-    pub fn holds(&self, points: usize, losses: Losses) {
+    /// A tick of a namespace could not be sent, or none of its points was accepted.
+    pub fn failed(&self, namespace: &Namespace, why: impl Into<String>) {
+        self.add_failure(namespace, Stage::Sending, why.into());
+    }
+
+    /// A tick of a namespace has no point, for a source failed.
+    pub fn not_sampled(&self, namespace: &Namespace, why: impl Into<String>) {
+        self.add_failure(namespace, Stage::Sampling, why.into());
+    }
+
+    fn add_failure(&self, namespace: &Namespace, stage: Stage, why: String) {
+        let mut facts = self.facts();
+        let published = facts.published.as_ref();
+        if published.is_some_and(|published| !published.contains(namespace)) {
+            return;
+        }
+        let before = facts
+            .failures
+            .get(namespace)
+            .map_or(0, |failures| failures.ticks);
+        let ticks = before.saturating_add(1);
+        let failures = Failures { ticks, stage, why };
+        facts.failures.insert(namespace.clone(), failures);
+    }
+
+    /// How many points are held now, how many of them are parked, and how many were lost
+    /// so far.
+    pub fn holds(&self, points: usize, parked: usize, losses: Losses) {
         let mut facts = self.facts();
         facts.held = points;
+        facts.parked = parked;
         facts.losses = losses;
     }
 
@@ -128,9 +186,10 @@ impl Status {
             started: facts.started,
             last_success: facts.last_success,
             failures: failures
-                .map(|(n, (count, _))| (n.clone(), *count))
+                .map(|(namespace, failures)| (namespace.clone(), failures.ticks))
                 .collect(),
             held: facts.held,
+            parked: facts.parked,
             losses: facts.losses,
             unsampled: facts.unsampled,
             next_tick: next.min(),
@@ -149,11 +208,12 @@ impl Status {
             }
         }
         let failed = facts.failures.iter();
-        let failed = failed.filter(|(_, (count, _))| *count >= self.failures_max);
-        if let Some((namespace, (count, why))) = failed.max_by_key(|(_, (count, _))| *count) {
-            let ticks = match count {
+        let failed = failed.filter(|(_, failures)| failures.ticks >= self.failures_max);
+        if let Some((namespace, failures)) = failed.max_by_key(|(_, failures)| failures.ticks) {
+            let why = &failures.why;
+            let ticks = match failures.ticks {
                 1 => "tick".to_owned(),
-                _ => format!("{count} ticks"),
+                count => format!("{count} ticks"),
             };
             return Condition::Unhealthy(format!(
                 "the last {ticks} of namespace {namespace} failed: {why}"
@@ -204,6 +264,40 @@ mod tests {
         );
         status.succeeded(&web, now());
         assert_eq!(condition(&status), Condition::Healthy);
+    }
+
+    #[test]
+    fn sources_that_fail_count_with_what_cannot_be_sent_until_a_tick_is_accepted() {
+        let status = Status::new(3);
+        let web = "Web".parse().unwrap();
+        status.failed(&web, "no route");
+        status.not_sampled(&web, "no file");
+        // That held points arrive says nothing of the sources.
+        status.caught_up(&web, now());
+        status.recovered(&web);
+        assert_eq!(status.report(now()).last_success, Some(now()));
+        status.not_sampled(&web, "no file");
+        let said = "the last 3 ticks of namespace Web failed: no file".to_owned();
+        assert_eq!(condition(&status), Condition::Unhealthy(said));
+        status.succeeded(&web, now());
+        assert_eq!(condition(&status), Condition::Healthy);
+        status.failed(&web, "no route");
+        status.caught_up(&web, now());
+        assert!(status.report(now()).failures.is_empty());
+    }
+
+    #[test]
+    fn failures_of_a_namespace_that_was_removed_go_and_do_not_come_back() {
+        let status = Status::new(1);
+        let [web, shop] = ["Web", "Shop"].map(|name| name.parse::<Namespace>().unwrap());
+        status.failed(&web, "no route");
+        status.publishes([shop.clone()].into());
+        assert!(status.report(now()).failures.is_empty());
+        status.failed(&web, "no route");
+        status.not_sampled(&web, "no file");
+        assert!(status.report(now()).failures.is_empty());
+        status.failed(&shop, "no route");
+        assert_eq!(status.report(now()).failures, [(shop, 1)]);
     }
 
     #[tokio::test(start_paused = true)]

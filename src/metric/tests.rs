@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::properties::cases;
 
 #[test]
 fn namespace_keeps_to_the_services_rules() {
@@ -90,7 +91,7 @@ const PARTS: &[&str] = &[
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #![proptest_config(cases(10_000))]
 
     #[test]
     fn no_text_makes_a_reader_panic(

@@ -85,7 +85,7 @@ impl FromStr for Unit {
             return Ok(*unit);
         }
         Err(MetricError::UnknownUnit {
-            given: crate::text::excerpt(text),
+            given: crate::text::Hidden::new(text),
         })
     }
 }
@@ -122,7 +122,7 @@ mod tests {
             );
         }
         let message = "Bananas".parse::<Unit>().unwrap_err().to_string();
-        let expected = "\"Bananas\" is no CloudWatch unit; the units are Seconds, ";
+        let expected = "no CloudWatch unit; the units are Seconds, ";
         assert!(message.starts_with(expected), "{message}");
     }
 }

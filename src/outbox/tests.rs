@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::metric::{Metric, Value};
 
-fn metric(namespace: &str, dimensions: &str) -> Arc<Metric> {
+pub(super) fn metric(namespace: &str, dimensions: &str) -> Arc<Metric> {
     Arc::new(Metric {
         namespace: namespace.parse().unwrap(),
         name: "M".parse().unwrap(),
@@ -13,12 +13,18 @@ fn metric(namespace: &str, dimensions: &str) -> Arc<Metric> {
     })
 }
 
-fn moment(minute: i64) -> DateTime<Utc> {
+pub(super) fn moment(minute: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_040 + minute * 60, 0).unwrap()
 }
 
+/// An outbox for so many points.
+fn holding(points: usize) -> Outbox {
+    let bytes = usize::MAX;
+    Outbox::new(Limits { points, bytes })
+}
+
 /// The points of one tick; a point's value is its minute, to tell it again.
-fn tick(metric: &Arc<Metric>, minute: i64, count: usize) -> Vec<Point> {
+pub(super) fn tick(metric: &Arc<Metric>, minute: i64, count: usize) -> Vec<Point> {
     let point = Point {
         metric: metric.clone(),
         at: moment(minute),
@@ -27,14 +33,14 @@ fn tick(metric: &Arc<Metric>, minute: i64, count: usize) -> Vec<Point> {
     vec![point; count]
 }
 
-fn minutes(batch: &Batch) -> Vec<f64> {
+pub(super) fn minutes(batch: &Batch) -> Vec<f64> {
     batch.points().map(|point| point.value.get()).collect()
 }
 
 #[test]
 fn newest_tick_goes_first_then_the_backlog_oldest_first() {
     let metric = metric("A", "");
-    let mut outbox = Outbox::new(100);
+    let mut outbox = holding(100);
     for minute in 1..=3 {
         outbox.push(tick(&metric, minute, 1));
     }
@@ -53,7 +59,7 @@ fn newest_tick_goes_first_then_the_backlog_oldest_first() {
 #[test]
 fn postponed_tick_joins_the_backlog_in_its_place() {
     let metric = metric("A", "");
-    let mut outbox = Outbox::new(100);
+    let mut outbox = holding(100);
     for minute in 1..=2 {
         outbox.push(tick(&metric, minute, 1));
         assert!(outbox.has_tick(&metric.namespace));
@@ -68,7 +74,7 @@ fn postponed_tick_joins_the_backlog_in_its_place() {
 #[test]
 fn tick_that_came_while_another_failed_stays_the_newest() {
     let metric = metric("A", "");
-    let mut outbox = Outbox::new(100);
+    let mut outbox = holding(100);
     outbox.push(tick(&metric, 1, 1));
     let failed = outbox.next_batch(&metric.namespace).unwrap();
     outbox.push(tick(&metric, 2, 1));
@@ -81,7 +87,7 @@ fn tick_that_came_while_another_failed_stays_the_newest() {
 fn late_points_join_the_newest_tick_while_it_waits() {
     let metric = metric("A", "");
     for late in [1, 2] {
-        let mut outbox = Outbox::new(100);
+        let mut outbox = holding(100);
         outbox.push(tick(&metric, 0, 1));
         outbox.push(tick(&metric, 2, 2));
         outbox.push(tick(&metric, late, 1));
@@ -95,7 +101,7 @@ fn late_points_join_the_newest_tick_while_it_waits() {
 #[test]
 fn late_point_of_an_older_tick_does_not_tear_the_newest() {
     let metric = metric("A", "");
-    let mut outbox = Outbox::new(100);
+    let mut outbox = holding(100);
     for minute in [2, 1, 2] {
         outbox.push(tick(&metric, minute, 1));
     }
@@ -106,7 +112,7 @@ fn late_point_of_an_older_tick_does_not_tear_the_newest() {
 #[test]
 fn late_points_of_a_tick_that_is_gone_go_first() {
     let metric = metric("A", "");
-    let mut outbox = Outbox::new(100);
+    let mut outbox = holding(100);
     outbox.push(tick(&metric, 1, 1));
     let failed = outbox.next_batch(&metric.namespace).unwrap();
     outbox.postpone(&failed);
@@ -117,7 +123,7 @@ fn late_points_of_a_tick_that_is_gone_go_first() {
 #[test]
 fn batch_holds_a_thousand_points() {
     let metric = metric("A", "");
-    let mut outbox = Outbox::new(10_000);
+    let mut outbox = holding(10_000);
     outbox.push(tick(&metric, 1, 1001));
     let first = outbox.next_batch(&metric.namespace).unwrap();
     assert_eq!(first.len(), BATCH_POINTS_MAX);
@@ -132,7 +138,7 @@ fn batch_stays_below_the_byte_limit() {
         .collect::<Vec<_>>()
         .join(",");
     let metric = metric("A", &long);
-    let mut outbox = Outbox::new(10_000);
+    let mut outbox = holding(10_000);
     outbox.push(tick(&metric, 1, 100));
     let batch = outbox.next_batch(&metric.namespace).unwrap();
     assert_eq!(batch.len(), BATCH_BYTES_MAX / metric.request_bytes_max());
@@ -141,7 +147,7 @@ fn batch_stays_below_the_byte_limit() {
 #[test]
 fn namespaces_do_not_mix() {
     let (a, b) = (metric("A", ""), metric("B", ""));
-    let mut outbox = Outbox::new(100);
+    let mut outbox = holding(100);
     outbox.push([tick(&a, 1, 2), tick(&b, 1, 3)].concat());
     assert_eq!(outbox.next_batch(&a.namespace).unwrap().len(), 2);
     assert_eq!(outbox.next_batch(&b.namespace).unwrap().len(), 3);
@@ -152,13 +158,14 @@ fn namespaces_do_not_mix() {
 #[test]
 fn bound_drops_the_oldest_of_all_namespaces_and_counts_them() {
     let (a, b) = (metric("A", ""), metric("B", ""));
-    let mut outbox = Outbox::new(3);
+    let mut outbox = holding(3);
     outbox.push(tick(&b, 1, 2));
     let dropped = outbox.push(tick(&a, 2, 3));
-    assert_eq!(
-        dropped.iter().map(|h| h.point.at).collect::<Vec<_>>(),
-        [moment(1); 2]
-    );
+    let two = Lost {
+        points: 2,
+        ..Lost::one(Reason::Number, moment(1))
+    };
+    assert_eq!(dropped, [two]);
     assert_eq!(outbox.len(), 3);
     assert_eq!(outbox.losses_of(&b.namespace).overflowed, 2);
     assert_eq!(outbox.losses_of(&a.namespace).total(), 0);
@@ -168,7 +175,7 @@ fn bound_drops_the_oldest_of_all_namespaces_and_counts_them() {
 #[test]
 fn accepting_what_the_bound_pushed_out_meanwhile_removes_the_rest() {
     let metric = metric("A", "");
-    let mut outbox = Outbox::new(2);
+    let mut outbox = holding(2);
     outbox.push(tick(&metric, 1, 2));
     let batch = outbox.next_batch(&metric.namespace).unwrap();
     outbox.push(tick(&metric, 2, 1));
@@ -179,14 +186,17 @@ fn accepting_what_the_bound_pushed_out_meanwhile_removes_the_rest() {
 #[test]
 fn points_expire_an_hour_before_the_service_refuses_them() {
     let (a, b) = (metric("A", ""), metric("B", ""));
-    let mut outbox = Outbox::new(10);
+    let mut outbox = holding(10);
     for minute in 0..=1 {
         outbox.push([tick(&a, minute, 2), tick(&b, minute, 1)].concat());
     }
-    assert!(outbox.expire(moment(1)).is_empty());
+    assert_eq!(outbox.expire(moment(1)), None);
     let expired = outbox.expire(moment(0) + AGE_MAX);
-    assert_eq!(expired.len(), 3);
-    assert!(expired.iter().all(|held| held.point.at == moment(0)));
+    let three = Lost {
+        points: 3,
+        ..Lost::one(Reason::Age, moment(0))
+    };
+    assert_eq!(expired, Some(three));
     assert_eq!(outbox.losses_of(&a.namespace).expired, 2);
     assert_eq!(outbox.losses_of(&b.namespace).expired, 1);
     assert_eq!(outbox.len(), 3);
@@ -196,28 +206,12 @@ fn points_expire_an_hour_before_the_service_refuses_them() {
 #[test]
 fn refused_points_are_counted() {
     let metric = metric("A", "");
-    let mut outbox = Outbox::new(10);
+    let mut outbox = holding(10);
     outbox.push(tick(&metric, 1, 3));
     let batch = outbox.next_batch(&metric.namespace).unwrap();
     assert_eq!(outbox.refuse(&batch.part(1..2).unwrap()), 1);
     assert_eq!(outbox.losses().refused, 1);
     assert_eq!(outbox.len(), 2);
-}
-
-#[test]
-fn restored_points_are_backlog_and_keep_their_places() {
-    let metric = metric("A", "");
-    let mut outbox = Outbox::new(2);
-    let held = |id, minute| Held {
-        id,
-        point: tick(&metric, minute, 1).remove(0),
-    };
-    let dropped = outbox.restore([held(7, 1), held(8, 2), held(9, 3)]);
-    assert_eq!(dropped, [held(7, 1)]);
-    assert!(!outbox.has_tick(&metric.namespace));
-    outbox.push(tick(&metric, 4, 1));
-    let next = outbox.next_batch(&metric.namespace).unwrap();
-    assert_eq!(next.ids().collect::<Vec<_>>(), [10]);
 }
 
 #[test]
@@ -231,17 +225,72 @@ fn losses_add_up_by_reason_and_in_all() {
         refused: 1,
         expired: 20,
         overflowed: 300,
+        overflowed_bytes: 0,
     };
     let more = Losses {
         refused: 4000,
         expired: 50_000,
         overflowed: 600_000,
+        overflowed_bytes: 7_000_000,
     };
-    assert_eq!((some.total(), more.total()), (321, 654_000));
+    assert_eq!((some.total(), more.total()), (321, 7_654_000));
     let sum = Losses {
         refused: 4001,
         expired: 50_020,
         overflowed: 600_300,
+        overflowed_bytes: 7_000_000,
     };
     assert_eq!(some + more, sum);
+}
+
+/// A metric of about 31 KB.
+fn large(number: usize) -> Arc<Metric> {
+    let dimensions: Vec<_> = (0..30)
+        .map(|i| format!("D{i}={number}{}", "v".repeat(1000)))
+        .collect();
+    metric("A", &dimensions.join(","))
+}
+
+#[test]
+fn bound_in_bytes_drops_the_oldest_and_counts_them() {
+    let mut outbox = Outbox::new(Limits {
+        points: 1000,
+        bytes: 1024 * 1024,
+    });
+    let small = metric("A", "");
+    outbox.push(tick(&small, 0, 10));
+    let mut dropped = 0;
+    for number in 0..100 {
+        for lost in outbox.push(tick(&large(number), 1 + number as i64, 1)) {
+            assert_eq!(lost.reason, Reason::Bytes);
+            dropped += lost.points;
+        }
+        assert!(outbox.bytes() <= 1024 * 1024);
+    }
+    assert_eq!(outbox.len(), 110 - dropped);
+    assert!((30..35).contains(&outbox.len()), "{}", outbox.len());
+    assert_eq!(outbox.losses().overflowed_bytes, dropped as u64);
+    assert_eq!(outbox.losses().total(), dropped as u64);
+    let last = outbox.next_batch(&small.namespace).unwrap();
+    assert_eq!(minutes(&last), [100.0]);
+}
+
+#[test]
+fn metric_that_points_share_is_counted_once_and_until_the_last_of_them_left() {
+    let mut outbox = holding(10_000);
+    outbox.push(tick(&large(0), 1, 1));
+    let one = outbox.bytes();
+    assert!((30_000..36_000).contains(&one), "{one}");
+    // The same again, as each scrape of a page makes it.
+    outbox.push(tick(&large(0), 2, 99));
+    assert_eq!(outbox.bytes(), one + 99 * POINT_BYTES);
+    let namespace = large(0).namespace.clone();
+    let batch = outbox.next_batch(&namespace).unwrap();
+    let metrics: Vec<_> = batch.points().map(|point| &point.metric).collect();
+    assert!(metrics.iter().all(|metric| Arc::ptr_eq(metric, metrics[0])));
+    while let Some(batch) = outbox.next_batch(&namespace) {
+        assert!(outbox.bytes() > one - 2 * POINT_BYTES);
+        outbox.accept(&batch.part(0..1).unwrap());
+    }
+    assert_eq!(outbox.bytes(), 0);
 }

@@ -1,11 +1,17 @@
 //! The delivery of one batch as a state machine: what to send or wait for next, and
 //! what each answer means. It neither waits nor sends, so every path is tested
 //! without a clock or a socket.
+//!
+//! Whatever the service refuses a batch for, the points at fault are found in the same
+//! way. What then becomes of a point that was refused in a request of its own depends
+//! on the reason: one that blames the point drops it, an unknown one only parks it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
 
+use super::isolation::{Isolation, Part};
 use super::{Failure, Retry, Verdict};
 use crate::outbox::Batch;
 
@@ -13,42 +19,41 @@ use crate::outbox::Batch;
 #[derive(Debug)]
 pub struct Delivery {
     retry: Retry,
-    /// What is still to be sent; the last goes next.
-    parts: Vec<Part>,
+    isolation: Isolation,
     wait: Option<Duration>,
+    /// Retries in a row.
     retries: u32,
     attempts: u32,
-    /// Cleared when a member that the service named turned out to be good.
-    trust_names: bool,
+    /// Of the attempts, those that ended in a retry.
+    retried: u32,
     any_accepted: bool,
-    too_large: Vec<(Batch, Failure)>,
-    /// Once a refusal that nobody knows outlived its retries: after this many attempts
-    /// the points that it may be about are no longer looked for.
-    search_end: Option<u32>,
+    /// In so many requests something must have been accepted if single points are to
+    /// blame: to halve the batch down to its first point and to its last takes one less.
+    /// Retries do not count.
+    fruitless_max: u32,
+    /// Set once an unknown refusal outlived its retries: its parts are not retried.
+    retries_spent: bool,
+    /// An unknown refusal that is known to last.
+    lasting: Option<Arc<str>>,
+    /// What was refused in a request of its own, until it is clear what that means.
+    refused_alone: Vec<RefusedAlone>,
 }
 
 #[derive(Debug)]
-struct Part {
+struct RefusedAlone {
     batch: Batch,
-    role: Role,
+    failure: Failure,
+    reason: Reason,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    /// Nothing is known of it.
-    Plain,
-    /// The first half of a refused batch. If it is good, the second half, which lies
-    /// below it, must be the bad one.
-    FirstHalf,
-    /// One point that the service named as the bad one, sent alone to make sure.
-    Suspect,
-    /// Holds a bad point for certain: it is parted without being sent.
-    KnownBad,
-    /// The first half of a batch that was refused for what nobody knows.
-    Probe,
-    /// The second half, the first having been refused alike. If it is, too, it is not a
-    /// point that is at fault.
-    CounterProbe,
+enum Reason {
+    /// The point has a fault that the service knows and names.
+    BadPoint,
+    /// The request is too large, of whatever size.
+    TooLarge,
+    /// Nobody knows.
+    Unknown,
 }
 
 /// What a delivery needs next.
@@ -68,7 +73,9 @@ pub enum Outcome {
     /// The service has these points.
     Accepted(Batch),
     /// The service refused these points for a fault of their own.
-    Refused(Batch, Failure),
+    Rejected(Batch, Failure),
+    /// The service refused this point alone for what nobody knows.
+    Parked(Batch, Failure),
     /// The same points will be sent again after a delay.
     Retrying {
         /// What the attempt ended with.
@@ -77,7 +84,7 @@ pub enum Outcome {
         delay: Duration,
     },
     /// The points are being sent in smaller parts.
-    Parting(Failure),
+    Splitting(Failure),
     /// Some points stay held: what the delivery has not delivered when it is done.
     Held(Failure),
 }
@@ -86,20 +93,28 @@ impl Delivery {
     /// The delivery of a batch that was not sent yet.
     #[must_use]
     pub fn new(batch: Batch, retry: Retry) -> Self {
+        let halvings = batch.len().next_power_of_two().ilog2();
         Self {
             retry,
-            parts: vec![Part {
-                batch,
-                role: Role::Plain,
-            }],
+            isolation: Isolation::new(batch),
             wait: None,
             retries: 0,
             attempts: 0,
-            trust_names: true,
+            retried: 0,
             any_accepted: false,
-            too_large: Vec::new(),
-            search_end: None,
+            fruitless_max: 2 * halvings + 2,
+            retries_spent: false,
+            lasting: None,
+            refused_alone: Vec::new(),
         }
+    }
+
+    /// The same, but an unknown refusal with this [`Failure::reason`] is not retried: it
+    /// has outlived its retries before.
+    #[must_use]
+    pub fn expecting(mut self, lasting: Option<Arc<str>>) -> Self {
+        self.lasting = lasting;
+        self
     }
 
     /// How many requests were sent.
@@ -113,11 +128,8 @@ impl Delivery {
         if let Some(delay) = self.wait.take() {
             return Step::Wait(delay);
         }
-        while let Some(part) = self.parts.pop_if(|part| part.role == Role::KnownBad) {
-            self.halve(part.batch);
-        }
-        match self.parts.last() {
-            Some(part) => Step::Send(part.batch.clone()),
+        match self.isolation.next() {
+            Some(batch) => Step::Send(batch.clone()),
             None => Step::Done,
         }
     }
@@ -125,71 +137,69 @@ impl Delivery {
     /// Takes the answer to what [`Step::Send`] asked to send.
     pub fn answer(&mut self, answer: Result<(), Failure>, rng: &mut impl Rng) -> Vec<Outcome> {
         self.attempts += 1;
-        let Some(part) = self.parts.pop() else {
+        let Some(part) = self.isolation.take() else {
             return Vec::new();
         };
         let mut outcomes = Vec::new();
         match answer {
             Ok(()) => {
-                self.accepted(part.role);
+                self.retries = 0;
+                self.any_accepted = true;
+                self.isolation.accepted(&part);
                 outcomes.push(Outcome::Accepted(part.batch));
             }
             Err(failure) => outcomes.extend(self.failed(part, failure, rng)),
         }
-        if self.parts.is_empty() {
-            outcomes.extend(self.judge_too_large());
+        if self.any_accepted || self.isolation.is_done() {
+            outcomes.extend(self.judge());
         }
         outcomes
     }
 
-    fn accepted(&mut self, role: Role) {
-        self.any_accepted = true;
-        self.retries = 0;
-        match role {
-            Role::FirstHalf | Role::Probe => {
-                if let Some(second) = self.parts.last_mut().filter(|p| p.batch.len() > 1) {
-                    second.role = Role::KnownBad;
-                }
+    fn failed(&mut self, part: Part, failure: Failure, rng: &mut impl Rng) -> Option<Outcome> {
+        let reason = match failure.verdict() {
+            Verdict::Retry { after } if self.retries < self.retry.max => {
+                return Some(self.again(part, failure, after, rng));
             }
-            Role::Suspect => self.trust_names = false,
-            Role::Plain | Role::KnownBad | Role::CounterProbe => {}
+            Verdict::Unknown { after } if self.may_pass(&failure) => {
+                return Some(self.again(part, failure, after, rng));
+            }
+            Verdict::Retry { .. } | Verdict::Hold => return Some(self.hold_all(failure)),
+            Verdict::Unknown { .. } => Reason::Unknown,
+            Verdict::Isolate => Reason::BadPoint,
+            Verdict::Split => Reason::TooLarge,
+        };
+        self.retries = 0;
+        self.retries_spent |= reason == Reason::Unknown;
+        if reason == Reason::Unknown && self.is_fruitless() {
+            return Some(self.hold_all(failure));
         }
+        if part.batch.len() == 1 {
+            let batch = part.batch;
+            self.refused_alone.push(RefusedAlone {
+                batch,
+                failure,
+                reason,
+            });
+            return None;
+        }
+        match reason {
+            Reason::TooLarge => self.isolation.halve(&part),
+            _ => self.isolation.narrow(&part, &failure.named_members()),
+        }
+        Some(Outcome::Splitting(failure))
     }
 
-    fn failed(&mut self, part: Part, failure: Failure, rng: &mut impl Rng) -> Option<Outcome> {
-        match failure.verdict() {
-            Verdict::Retry { after } if self.retries < self.retry.max => {
-                Some(self.again(part, failure, after, rng))
-            }
-            Verdict::Unknown { after }
-                if self.retries < self.retry.max && self.search_end.is_none() =>
-            {
-                Some(self.again(part, failure, after, rng))
-            }
-            Verdict::Retry { .. } | Verdict::Hold => Some(self.hold_all(failure)),
-            Verdict::Unknown { .. } => Some(self.search(part, failure)),
-            Verdict::Isolate { .. } if part.batch.len() == 1 => {
-                self.retries = 0;
-                Some(Outcome::Refused(part.batch, failure))
-            }
-            Verdict::Isolate { members } => {
-                self.retries = 0;
-                if self.trust_names && members.last().is_some_and(|last| *last < part.batch.len()) {
-                    self.single_out(&part.batch, &members);
-                } else {
-                    self.halve(part.batch);
-                }
-                Some(Outcome::Parting(failure))
-            }
-            Verdict::Split if part.batch.len() == 1 => {
-                self.too_large.push((part.batch, failure));
-                None
-            }
-            Verdict::Split => {
-                self.push_halves(part.batch, Role::Plain);
-                Some(Outcome::Parting(failure))
-            }
-        }
+    /// Whether an unknown refusal is worth a retry: only that of the whole is.
+    fn may_pass(&self, failure: &Failure) -> bool {
+        self.retries < self.retry.max
+            && !self.retries_spent
+            && self.lasting.as_deref() != Some(&*failure.reason())
+    }
+
+    /// Whether it looks as if no single point were to blame.
+    fn is_fruitless(&self) -> bool {
+        !self.any_accepted && self.attempts - self.retried >= self.fruitless_max
     }
 
     fn again(
@@ -201,99 +211,32 @@ impl Delivery {
     ) -> Outcome {
         let delay = self.retry.delay(self.retries, after, rng);
         self.retries += 1;
-        // A search counts only what it asks for itself.
-        self.search_end = self.search_end.map(|end| end + 1);
+        self.retried += 1;
         self.wait = Some(delay);
-        self.parts.push(part);
+        self.isolation.put_back(part);
         Outcome::Retrying { failure, delay }
     }
 
     fn hold_all(&mut self, failure: Failure) -> Outcome {
-        self.parts.clear();
+        self.isolation.give_up();
+        self.refused_alone.clear();
         Outcome::Held(failure)
     }
 
-    /// Parts what was refused for what nobody knows, lest one point block the others for
-    /// two weeks. As nobody knows, no point is dropped, and the search ends as soon as it
-    /// looks as if the points were not to blame: when both halves of the first batch are
-    /// refused, or after the requests that it takes to find one point.
-    fn search(&mut self, part: Part, failure: Failure) -> Outcome {
-        let Part { batch, role } = part;
-        // A probe that is throttled is sent again, as any request is.
-        self.retries = 0;
-        let begins = self.search_end.is_none();
-        let halvings = batch.len().next_power_of_two().ilog2();
-        let end = *self.search_end.get_or_insert(self.attempts + 2 * halvings);
-        if self.attempts > end || role == Role::CounterProbe {
-            return self.hold_all(failure);
-        }
-        if role == Role::Probe
-            && let Some(other_half) = self.parts.last_mut()
-        {
-            other_half.role = Role::CounterProbe;
-        }
-        if batch.len() == 1 {
-            return Outcome::Held(failure.of(&batch));
-        }
-        if begins {
-            self.push_halves(batch, Role::Probe);
-        } else {
-            self.push_below_its_other_half(batch, role);
-        }
-        Outcome::Parting(failure)
-    }
-
-    /// The other half may be good and goes first: the search may end early.
-    fn push_below_its_other_half(&mut self, batch: Batch, role: Role) {
-        let is_first = matches!(role, Role::Probe | Role::FirstHalf);
-        let place = self.parts.len() - usize::from(is_first && !self.parts.is_empty());
-        let role = Role::KnownBad;
-        self.parts.insert(place, Part { batch, role });
-    }
-
-    /// Sends each named point alone, so that a misread message costs no good point,
-    /// then the others.
-    fn single_out(&mut self, batch: &Batch, members: &[usize]) {
-        if let Some(others) = batch.without(members) {
-            self.push(others, Role::Plain);
-        }
-        for position in members.iter().rev() {
-            if let Some(suspect) = batch.part(*position..position + 1) {
-                self.push(suspect, Role::Suspect);
-            }
-        }
-    }
-
-    fn halve(&mut self, batch: Batch) {
-        self.push_halves(batch, Role::FirstHalf);
-    }
-
-    /// The first half is the smaller one: it is the one that may be sent in vain.
-    fn push_halves(&mut self, batch: Batch, first: Role) {
-        let middle = batch.len() / 2;
-        for (half, role) in [
-            (batch.part(middle..batch.len()), Role::Plain),
-            (batch.part(0..middle), first),
-        ] {
-            if let Some(half) = half {
-                self.push(half, role);
-            }
-        }
-    }
-
-    fn push(&mut self, batch: Batch, role: Role) {
-        self.parts.push(Part { batch, role });
-    }
-
-    /// A single point that is "too large" is at fault if others got through; if none
-    /// did, something on the way refuses everything, and nothing may be lost to that.
-    fn judge_too_large(&mut self) -> Vec<Outcome> {
-        let any_accepted = self.any_accepted;
-        let judged = self.too_large.drain(..).map(|(batch, failure)| {
-            if any_accepted {
-                Outcome::Refused(batch, failure)
-            } else {
-                Outcome::Held(failure)
+    /// Decides on the points that were refused alone, once something was accepted or
+    /// nothing is left to send. Where nothing gets through, something on the way may
+    /// refuse everything: then nothing is lost to an unknown refusal, nor to its size.
+    fn judge(&mut self) -> Vec<Outcome> {
+        let service_works = self.any_accepted;
+        let is_known = |refused: &RefusedAlone| refused.reason != Reason::Unknown;
+        let all_known = self.refused_alone.iter().all(is_known);
+        let judged = self.refused_alone.drain(..).map(|refused| {
+            let RefusedAlone { batch, failure, .. } = refused;
+            match refused.reason {
+                Reason::BadPoint if service_works || all_known => Outcome::Rejected(batch, failure),
+                Reason::TooLarge if service_works => Outcome::Rejected(batch, failure),
+                Reason::Unknown if service_works => Outcome::Parked(batch, failure),
+                _ => Outcome::Held(failure.of(&batch)),
             }
         });
         judged.collect()

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Failure, FailureKind};
+use crate::text::excerpt;
 
 /// What to do after a failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub enum Verdict {
         after: Option<Duration>,
     },
     /// Nobody knows what this refusal is about: send again, not before `after`. If that
-    /// does not help, one point may be to blame.
+    /// does not help, some of the points may be at fault.
     Unknown {
         /// What the service asks for.
         after: Option<Duration>,
@@ -21,10 +22,7 @@ pub enum Verdict {
     /// Somebody must act first: keep the points, do not retry in this tick.
     Hold,
     /// Some of the points are at fault.
-    Isolate {
-        /// The positions that the message names, ascending, counted from 0.
-        members: Vec<usize>,
-    },
+    Isolate,
     /// The request is too large: send it in halves.
     Split,
 }
@@ -91,9 +89,7 @@ impl Failure {
                 if is(HOLD) && !skewed {
                     Verdict::Hold
                 } else if is(ISOLATE) {
-                    Verdict::Isolate {
-                        members: named_members(message),
-                    }
+                    Verdict::Isolate
                 } else if *status == 413 {
                     Verdict::Split
                 } else if skewed || is(RETRY) || is_of_the_moment(*status) {
@@ -106,6 +102,36 @@ impl Failure {
                     }
                 }
             }
+        }
+    }
+
+    /// Whether it may be about what was sent, and not about the way or the sender.
+    #[must_use]
+    pub fn blames_points(&self) -> bool {
+        matches!(
+            self.verdict(),
+            Verdict::Unknown { .. } | Verdict::Isolate | Verdict::Split
+        )
+    }
+
+    /// The positions of the points that the service names as bad, ascending, counted from 0.
+    #[must_use]
+    pub fn named_members(&self) -> Vec<usize> {
+        match &self.kind {
+            FailureKind::Refused { message, .. } => named_members(message),
+            _ => Vec::new(),
+        }
+    }
+
+    /// By what one refusal is taken for the same as another: status and code. Empty if
+    /// the service did not answer.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match &self.kind {
+            FailureKind::Refused { status, code, .. } => {
+                excerpt(format!("{status} {code}").trim_end())
+            }
+            _ => String::new(),
         }
     }
 
@@ -182,9 +208,6 @@ mod tests {
     use super::*;
 
     const RETRY_SOON: Verdict = Verdict::Retry { after: None };
-    const ISOLATE_ANY: Verdict = Verdict::Isolate {
-        members: Vec::new(),
-    };
 
     fn failure(kind: FailureKind) -> Failure {
         Failure { kind, source: None }
@@ -258,7 +281,7 @@ mod tests {
             "ValidationError",
             "ValidationException",
         ] {
-            assert_eq!(refused(400, code, ""), ISOLATE_ANY, "{code}");
+            assert_eq!(refused(400, code, ""), Verdict::Isolate, "{code}");
         }
         assert_eq!(refused(413, "", ""), Verdict::Split);
     }
@@ -290,6 +313,18 @@ mod tests {
         let hint = failure(FailureKind::NoAnswer).hint().unwrap();
         assert!(hint.contains("network"), "{hint}");
         assert_eq!(refusal(500, "InternalServiceFault", "").hint(), None);
+    }
+
+    #[test]
+    fn reason_is_the_status_and_the_code() {
+        assert_eq!(
+            refusal(400, "SomethingNew", "no").reason(),
+            "400 SomethingNew"
+        );
+        assert_eq!(refusal(404, "", "no").reason(), "404");
+        assert_eq!(failure(FailureKind::NoAnswer).reason(), "");
+        let endless = refusal(400, &"x".repeat(10_000), "").reason();
+        assert!(endless.len() < 100, "{endless}");
     }
 
     #[test]

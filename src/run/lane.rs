@@ -12,12 +12,12 @@ use tokio::time::sleep;
 use super::lanes::{Phase, Shared};
 use crate::clock::Clock;
 use crate::metric::Namespace;
-use crate::outbox::Batch;
-use crate::publish::{Delivery, Failure, Outcome, Retry, Sink, Step};
+use crate::publish::{Retry, Sink};
 
 mod account;
+mod round;
 
-use account::{Account, Outage};
+use account::Outage;
 
 /// Held points are tried again this long after a failure if no tick comes before:
 /// with an hourly schedule an outage would otherwise last an hour longer. It is more
@@ -35,23 +35,8 @@ pub(super) struct Lane<S, C> {
     has_failed: bool,
     /// The last tick that was told to have failed; it may come in parts.
     failed_tick: Option<DateTime<Utc>>,
-}
-
-/// How the delivery of one batch ended.
-enum Ending {
-    /// Every point of it was accepted or refused.
-    Done,
-    /// Its retries are spent, or somebody must act first.
-    Failed(Failure),
-    /// It made room: a newer tick is there, or the run ends.
-    Interrupted,
-}
-
-/// What one batch came to.
-struct Delivered {
-    ending: Ending,
-    accepted: usize,
-    attempts: u32,
+    /// The unknown refusal that a point was last parked for, and when.
+    last_parked: Option<(Arc<str>, DateTime<Utc>)>,
 }
 
 impl<S: Sink, C: Clock> Lane<S, C> {
@@ -65,6 +50,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             outage: None,
             has_failed: false,
             failed_tick: None,
+            last_parked: None,
         }
     }
 
@@ -77,7 +63,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                 self.has_failed = !self.round(self.shared.retry).await;
             }
         }
-        while self.phase() == Phase::Finishing && self.holds_any() {
+        while self.phase() == Phase::Finishing && self.has_sendable() {
             if !self.round(self.shared.retry).await {
                 break;
             }
@@ -91,8 +77,19 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         *self.phase.borrow()
     }
 
-    fn holds_any(&self) -> bool {
-        self.shared.store().held_of(&self.namespace) > 0
+    fn has_sendable(&self) -> bool {
+        self.shared.store().sendable_of(&self.namespace) > 0
+    }
+
+    /// How long until held points are tried again if no tick comes.
+    fn next_try(&self) -> Option<Duration> {
+        if self.has_sendable() {
+            return Some(HELD_RETRY);
+        }
+        let parked = self.shared.store().next_parked_try(&self.namespace)?;
+        let until = (parked - self.shared.clock.now()).to_std();
+        // What is due is still there only because its try has failed.
+        Some(until.unwrap_or(HELD_RETRY))
     }
 
     fn has_tick(&self) -> bool {
@@ -100,7 +97,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
     }
 
     async fn wait_for_points(&mut self) {
-        let held = self.holds_any();
+        let next_try = self.next_try();
         let woken = async {
             self.wake.notified().await;
             // After a failure a wake-up may be left over from what has failed with it.
@@ -110,7 +107,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         };
         tokio::select! {
             () = woken => {}
-            () = sleep(HELD_RETRY), if held => {}
+            () = sleep(next_try.unwrap_or_default()), if next_try.is_some() => {}
             _ = self.phase.changed() => {}
         }
     }
@@ -127,109 +124,6 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             () = sleep(jitter) => {}
             // Not `changed`: the change may be what ended the wait for points.
             _ = self.phase.wait_for(|phase| *phase != Phase::Running) => {}
-        }
-    }
-
-    /// Sends until nothing is held or a delivery fails; tells which.
-    async fn round(&mut self, retry: Retry) -> bool {
-        let mut account = Account::new();
-        loop {
-            let now = self.shared.clock.now();
-            let next = self.shared.store().next_batch(&self.namespace, now);
-            let Some((batch, is_tick)) = next else {
-                self.shared.tell_held();
-                self.account_for(&mut account);
-                self.recovered();
-                return true;
-            };
-            if !is_tick {
-                self.account_for(&mut account);
-            }
-            let delivered = self.deliver(batch.clone(), is_tick, retry).await;
-            self.shared.tell_held();
-            self.tell(&batch, &delivered, is_tick);
-            account.requests += delivered.attempts;
-            if is_tick || self.outage.is_none() {
-                account.points += delivered.accepted;
-            } else if let Some(outage) = &mut self.outage {
-                outage.replayed += delivered.accepted;
-                // `recovered` tells of these.
-                account = Account::new();
-            }
-            match delivered.ending {
-                Ending::Done => {}
-                Ending::Failed(failure) => {
-                    self.account_for(&mut account);
-                    self.failed(&batch, &failure, delivered.attempts);
-                    return false;
-                }
-                Ending::Interrupted if self.phase() == Phase::Running => {}
-                Ending::Interrupted => {
-                    self.account_for(&mut account);
-                    return false;
-                }
-            }
-        }
-    }
-
-    /// Delivers one batch and books every answer at once, so that whatever ends the
-    /// delivery loses and doubles nothing.
-    async fn deliver(&mut self, batch: Batch, is_tick: bool, retry: Retry) -> Delivered {
-        let mut delivery = Delivery::new(batch, retry);
-        let mut accepted = 0;
-        let mut failed = None;
-        let ending = loop {
-            match delivery.step() {
-                Step::Done => break failed.map_or(Ending::Done, Ending::Failed),
-                Step::Wait(delay) => {
-                    if !self.wait(delay, is_tick).await {
-                        break Ending::Interrupted;
-                    }
-                }
-                // A backlog that is being parted makes room as one that waits does.
-                Step::Send(_) if !is_tick && delivery.attempts() > 0 && self.has_tick() => {
-                    break Ending::Interrupted;
-                }
-                Step::Send(batch) => {
-                    self.shared.settle().await;
-                    let answer = self.shared.sink.put(&batch).await;
-                    for outcome in delivery.answer(answer, &mut rand::rng()) {
-                        match outcome {
-                            Outcome::Accepted(batch) => {
-                                accepted += self.shared.store().accept(&batch);
-                            }
-                            Outcome::Refused(batch, failure) => self.refused(&batch, &failure),
-                            Outcome::Retrying { failure, delay } => {
-                                self.retrying(delivery.attempts(), &failure, delay);
-                            }
-                            Outcome::Parting(_) => {}
-                            Outcome::Held(failure) => failed = failed.or(Some(failure)),
-                        }
-                    }
-                }
-            }
-        };
-        Delivered {
-            ending,
-            accepted,
-            attempts: delivery.attempts(),
-        }
-    }
-
-    /// Waits before a retry; `false` if the delivery shall make room. A backlog makes
-    /// room for a newer tick, which alarms read.
-    async fn wait(&mut self, delay: Duration, is_tick: bool) -> bool {
-        let shared = &self.shared;
-        let newer_tick = async {
-            // A wake-up may be left over from a tick that was sent already.
-            while !shared.store().has_tick(&self.namespace) {
-                self.wake.notified().await;
-            }
-        };
-        tokio::select! {
-            () = sleep(delay) => true,
-            () = newer_tick, if !is_tick => false,
-            _ = self.phase.wait_for(|phase| *phase == Phase::Stopping) => false,
         }
     }
 }

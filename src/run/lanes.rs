@@ -1,6 +1,6 @@
 //! The lanes, one for each namespace, and what they share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
@@ -17,7 +17,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::health::Status;
 use crate::metric::{Namespace, Point};
-use crate::outbox::Held;
 use crate::publish::{Retry, Sink};
 use crate::spool::SpoolError;
 use crate::telemetry::chain;
@@ -66,7 +65,8 @@ impl<S, C> Shared<S, C> {
     /// Keeps the status to what the store holds.
     pub(super) fn tell_held(&self) {
         let store = self.store();
-        self.status.holds(store.held(), store.losses());
+        self.status
+            .holds(store.held(), store.parked(), store.losses());
     }
 }
 
@@ -75,6 +75,8 @@ pub(super) struct Lanes<S, C> {
     shared: Arc<Shared<S, C>>,
     phase: watch::Sender<Phase>,
     running: BTreeMap<Namespace, Running>,
+    /// The namespaces that points come for.
+    published: HashSet<Namespace>,
     tasks: JoinSet<()>,
     /// The task of the spool, which outlives the lanes.
     spooling: JoinSet<()>,
@@ -94,14 +96,13 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
         config: &Config,
         status: Arc<Status>,
     ) -> Result<Self, SpoolError> {
-        let (store, spool) = Store::open(config.buffer_limit, config.spool_dir.clone()).await?;
+        let (limits, dir) = (config.buffer, config.spool_dir.clone());
+        let (store, thread) = Store::open(limits, dir, clock.now()).await?;
         let restored = store.namespaces();
         let store = Arc::new(SharedStore::new(store));
         let mut spooling = JoinSet::new();
-        let spooler = spool.map(|mut spool| {
-            let sync = move |held: &[Held]| spool.sync(held);
-            Spooler::start(sync, store.clone(), PATIENCE, &mut spooling)
-        });
+        let spooler =
+            thread.map(|thread| Spooler::start(thread, store.clone(), PATIENCE, &mut spooling));
         let (phase, phases) = watch::channel(Phase::Running);
         let mut lanes = Self {
             shared: Arc::new(Shared {
@@ -116,6 +117,7 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
             }),
             phase,
             running: BTreeMap::new(),
+            published: HashSet::new(),
             tasks: JoinSet::new(),
             spooling,
         };
@@ -139,8 +141,43 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
         }
     }
 
-    /// Lanes that panicked (the SDK is large) begin anew: their points are all there.
-    pub(super) fn revive(&mut self) {
+    /// From now on points come for these namespaces. What is held for others is still
+    /// sent; then their lanes end.
+    pub(super) fn publish_in(&mut self, namespaces: HashSet<Namespace>) {
+        self.published = namespaces;
+        self.end_idle();
+    }
+
+    /// Ends the lanes of namespaces that nothing comes for any more, once nothing is held
+    /// for them. One that a tick still comes for begins anew.
+    fn end_idle(&mut self) {
+        let mut store = self.shared.store();
+        self.running.retain(|namespace, lane| {
+            let stays = self.published.contains(namespace) || store.held_of(namespace) > 0;
+            if !stays {
+                store.remove_queue(namespace);
+                lane.task.abort();
+            }
+            stays
+        });
+        drop(store);
+        self.join_ended();
+    }
+
+    fn join_ended(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            tell_ended(ended);
+        }
+    }
+
+    /// What there is to do at every beat: lanes that nobody needs end, and those that
+    /// panicked (the SDK is large) begin anew, for their points are all there.
+    pub(super) fn maintain(&mut self) {
+        self.end_idle();
+        self.revive();
+    }
+
+    fn revive(&mut self) {
         let lanes = self.running.iter();
         let ended = lanes.filter(|(_, lane)| lane.task.is_finished());
         let ended: Vec<_> = ended.map(|(namespace, _)| namespace.clone()).collect();
@@ -151,9 +188,7 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
 
     /// Tells a lane that there are points for it; begins it if it does not run.
     fn wake(&mut self, namespace: Namespace) {
-        while let Some(ended) = self.tasks.try_join_next() {
-            tell_ended(ended);
-        }
+        self.join_ended();
         let running = self.running.get(&namespace);
         if let Some(lane) = running.filter(|lane| !lane.task.is_finished()) {
             return lane.wake.notify_one();
@@ -184,7 +219,15 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
             self.tasks.shutdown().await;
         }
         let left = grace.saturating_sub(began.elapsed()).max(LAST_WRITE);
-        let _ = timeout(left, self.shared.settle()).await;
+        let written = async {
+            self.shared.settle().await;
+            if let Some(spooler) = &self.shared.spooler {
+                spooler.stop();
+            }
+            // Until its thread has let go of the folder.
+            self.spooling.join_next().await
+        };
+        let _ = timeout(left, written).await;
         self.spooling.shutdown().await;
         let store = self.shared.store();
         let spooler = self.shared.spooler.as_ref();
@@ -193,7 +236,9 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
 }
 
 fn tell_ended(ended: Result<(), JoinError>) {
-    if let Err(failure) = ended {
+    if let Err(failure) = ended
+        && failure.is_panic()
+    {
         error!(error = chain(&failure), "sending ended in disorder");
     }
 }

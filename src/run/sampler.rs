@@ -1,7 +1,7 @@
 //! Begins the ticks and gathers their points. Values are taken side by side; a source
 //! that fails or is slow costs only its own points.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,13 +10,15 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, interval_at};
 use tracing::error;
 
-use super::slot::Slot;
+use super::renewal::renewed;
+use super::slot::{Sampled, Slot};
 use crate::config::{Entry, beat};
-use crate::metric::{Metric, Namespace, Point};
+use crate::health::Status;
+use crate::metric::{Namespace, Point};
 use crate::schedule::{Beat, Schedule};
 use crate::source::{Resources, Tick};
 use crate::telemetry::chain;
@@ -43,7 +45,9 @@ pub(super) struct Sampler {
     slots: Vec<Arc<Slot>>,
     timeout: Duration,
     resources: Arc<Resources>,
-    ticks: JoinSet<()>,
+    status: Arc<Status>,
+    /// Each gives what it was, by namespace.
+    ticks: JoinSet<BTreeMap<Namespace, Yield>>,
     /// What the ticks hand over.
     points: (mpsc::Sender<Vec<Point>>, mpsc::Receiver<Vec<Point>>),
     /// Told when the ticks under way shall end with what they have.
@@ -52,12 +56,18 @@ pub(super) struct Sampler {
 }
 
 impl Sampler {
-    pub(super) fn new(entries: Vec<Entry>, timeout: Duration, resources: Arc<Resources>) -> Self {
+    pub(super) fn new(
+        entries: Vec<Entry>,
+        timeout: Duration,
+        resources: Arc<Resources>,
+        status: Arc<Status>,
+    ) -> Self {
         let slots = entries.into_iter().map(|entry| Arc::new(Slot::new(entry)));
         Self {
             slots: slots.collect(),
             timeout,
             resources,
+            status,
             ticks: JoinSet::new(),
             points: mpsc::channel(1),
             enough: watch::Sender::new(false),
@@ -106,11 +116,25 @@ impl Sampler {
                 // First what is there: a tick hands over before it ends.
                 biased;
                 points = self.points.1.recv() => return points,
-                ended = self.ticks.join_next() => {
-                    if let Err(failure) = ended? {
+                ended = self.ticks.join_next() => match ended? {
+                    Ok(yields) => self.report(yields),
+                    Err(failure) => {
                         error!(error = chain(&failure), "sampling ended in disorder");
                     }
                 }
+            }
+        }
+    }
+
+    /// Reports the namespaces that a tick gave no point for because sources failed.
+    fn report(&self, yields: BTreeMap<Namespace, Yield>) {
+        for (namespace, gave) in yields {
+            if let (0, Some(first)) = (gave.points, gave.first_failure) {
+                let why = match gave.failures {
+                    1 => first,
+                    all => format!("{first} (and {} more)", all - 1),
+                };
+                self.status.not_sampled(&namespace, why);
             }
         }
     }
@@ -120,23 +144,20 @@ impl Sampler {
         self.enough.send_replace(true);
     }
 
-    /// Takes new entries; one that did not change keeps its state.
-    pub(super) fn replace(&mut self, entries: Vec<Entry>) {
-        let mut old = HashMap::<Arc<Metric>, Vec<Arc<Slot>>>::new();
-        for slot in self.slots.drain(..) {
-            old.entry(slot.entry.metric.clone()).or_default().push(slot);
+    /// Takes new entries; one that did not change keeps its state. A hundred thousand take
+    /// a while to compare, which is none of the only thread's business.
+    pub(super) async fn replace(&mut self, entries: Vec<Entry>) {
+        let old = self.slots.clone();
+        match spawn_blocking(move || renewed(&old, entries)).await {
+            Ok(slots) => {
+                let old = std::mem::replace(&mut self.slots, slots);
+                spawn_blocking(move || drop(old));
+            }
+            Err(failure) => error!(
+                error = chain(&failure),
+                "entries cannot be replaced, the old ones stay"
+            ),
         }
-        let slot = |entry: Entry| {
-            let same = old.get_mut(&entry.metric).and_then(|slots| {
-                let place = slots.iter().position(|slot| slot.entry.is_same(&entry))?;
-                Some(slots.remove(place))
-            });
-            Arc::new(match same {
-                Some(slot) => slot.renewed(entry),
-                None => Slot::new(entry),
-            })
-        };
-        self.slots = entries.into_iter().map(slot).collect();
     }
 
     /// How many ticks there were between two moments, both in, up to a bound.
@@ -177,12 +198,33 @@ struct Gathering {
     unsampled: Arc<AtomicU64>,
 }
 
+/// What the sources of one namespace gave in a tick.
+#[derive(Default)]
+struct Yield {
+    points: usize,
+    /// How many sources failed.
+    failures: usize,
+    /// Why the first of them did.
+    first_failure: Option<String>,
+}
+
+impl Yield {
+    fn add(&mut self, sampled: &mut Sampled) {
+        self.points += sampled.points.len();
+        if let Some(failure) = sampled.failure.take() {
+            self.failures += 1;
+            self.first_failure.get_or_insert(failure);
+        }
+    }
+}
+
 impl Gathering {
-    async fn gather(mut self) {
+    async fn gather(mut self) -> BTreeMap<Namespace, Yield> {
         let samples = self.slots.iter().enumerate().map(async |(place, slot)| {
-            let points = slot.sample(&self.tick, &self.unsampled).await;
-            (place, points)
+            let sampled = slot.sample(&self.tick, &self.unsampled).await;
+            (place, sampled)
         });
+        let mut yields = BTreeMap::<_, Yield>::new();
         let mut samples: FuturesUnordered<_> = samples.collect();
         let mut hand_over = interval_at(Instant::now() + HAND_OVER, HAND_OVER);
         let mut waited_for: BTreeSet<_> = (0..self.slots.len()).collect();
@@ -191,9 +233,11 @@ impl Gathering {
             tokio::select! {
                 biased;
                 sample = samples.next() => match sample {
-                    Some(sample) => {
-                        waited_for.remove(&sample.0);
-                        gathered.push(sample);
+                    Some((place, mut sampled)) => {
+                        waited_for.remove(&place);
+                        let namespace = &self.slots[place].entry.metric.namespace;
+                        yields.entry(namespace.clone()).or_default().add(&mut sampled);
+                        gathered.push((place, sampled.points));
                     }
                     None => break,
                 },
@@ -205,6 +249,7 @@ impl Gathering {
         for place in waited_for {
             self.slots[place].give_up(&self.tick, &self.unsampled);
         }
+        yields
     }
 }
 

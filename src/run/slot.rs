@@ -13,9 +13,11 @@ use tracing::{debug, error, warn};
 
 use super::{millis, rfc3339};
 use crate::config::Entry;
+use crate::health::brief;
 use crate::metric::{Metric, MetricError, MetricName, Point};
 use crate::source::{Reading, SampleError, Tick};
 use crate::telemetry::chain;
+use crate::text::excerpt;
 
 /// Most problems of one source in one tick that are logged one by one.
 const PROBLEMS_LOGGED: usize = 10;
@@ -34,6 +36,15 @@ struct State {
     silent: AtomicBool,
     /// The metrics of the last tick, so that ten thousand held points of a series share one.
     metrics: Mutex<HashSet<Arc<Metric>>>,
+}
+
+/// What a source gave in one tick.
+#[derive(Default)]
+pub(super) struct Sampled {
+    pub(super) points: Vec<Point>,
+    /// Why it gave no point, or not all of them, unless there was none to give: an
+    /// increase needs two readings, and what is still busy has its say later.
+    pub(super) failure: Option<String>,
 }
 
 /// What a source that panicked gave.
@@ -61,17 +72,17 @@ impl Slot {
     }
 
     /// The points of a tick; `unsampled` counts the values that could not be had.
-    pub(super) async fn sample(&self, tick: &Tick, unsampled: &AtomicU64) -> Vec<Point> {
+    pub(super) async fn sample(&self, tick: &Tick, unsampled: &AtomicU64) -> Sampled {
         let Some(_busy) = Busy::set(&self.state.busy) else {
             self.tell("source is still busy with an earlier tick", tick, None);
             unsampled.fetch_add(1, Ordering::Relaxed);
-            return Vec::new();
+            return Sampled::default();
         };
         // A panic, too, costs only the source's own points.
         let sampling = AssertUnwindSafe(async { self.entry.source.sample(tick).await });
         let sampled = timeout(tick.timeout, sampling.catch_unwind()).await;
         let sampled = sampled.map(|sampled| sampled.unwrap_or_else(|_| Err(Panicked.into())));
-        match sampled {
+        let failure = match sampled {
             Ok(Ok(readings)) => {
                 let mut problems = readings.problems;
                 let points = self.points(tick.at, readings.readings, &mut problems);
@@ -79,19 +90,32 @@ impl Slot {
                 self.tell_problems(tick, &problems);
                 let is_silent = points.is_empty() && problems.is_empty();
                 self.state.silent.store(is_silent, Ordering::Relaxed);
-                points
+                let failure = problems.first().map(|problem| brief(&**problem));
+                let failure = failure.map(|why| self.failure(&why));
+                return Sampled { points, failure };
             }
             Ok(Err(failure)) => {
                 self.tell("source failed", tick, Some(&failure));
-                unsampled.fetch_add(1, Ordering::Relaxed);
-                Vec::new()
+                brief(&*failure)
             }
             Err(_) => {
                 self.tell("source timed out", tick, None);
-                unsampled.fetch_add(1, Ordering::Relaxed);
-                Vec::new()
+                format!("no value within {} ms", millis(tick.timeout))
             }
+        };
+        unsampled.fetch_add(1, Ordering::Relaxed);
+        Sampled {
+            points: Vec::new(),
+            failure: Some(self.failure(&failure)),
         }
+    }
+
+    /// What failed and why, for the health.
+    fn failure(&self, why: &str) -> String {
+        format!(
+            "source of {}: {why}",
+            excerpt(self.entry.metric.name.as_str())
+        )
     }
 
     /// Gives up on a source that is still being sampled when the run stops.
@@ -193,7 +217,7 @@ mod tests {
     use super::*;
     use crate::metric::{Dimension, Resolution, Unit, Value};
     use crate::schedule::Schedule;
-    use crate::source::{Options, parse};
+    use crate::source::{Options, SourceText, parse};
 
     fn slot() -> Slot {
         Slot::new(Entry {
@@ -206,7 +230,7 @@ mod tests {
             }),
             schedule: Schedule::parse("* * * * *", Default::default()).unwrap(),
             source: parse("1", &Options::default()).unwrap(),
-            source_text: "1".to_owned(),
+            source_text: SourceText::new("1"),
             options: Options::default(),
             line: None,
         })

@@ -1,18 +1,21 @@
-//! Keeps the spool to what the store holds. The disk is written on a thread of its own:
-//! one that is slow or hangs holds up no tick, and what is sent for [`PATIENCE`] only.
+//! Keeps the spool to what the store holds. The disk is read and written on a thread of its
+//! own, which names being resolved and sources that hang cannot take: a disk that is slow or
+//! hangs holds up no tick, and what is sent for [`PATIENCE`] only.
 
+use std::any::Any;
 use std::sync::Arc;
+use std::sync::mpsc::{self as requests, SyncSender};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{error, info};
 
 use super::millis;
 use super::store::SharedStore;
-use crate::outbox::Held;
-use crate::spool::Event;
+use crate::spool::{Event, SpoolError, Synced};
 use crate::telemetry::chain;
 
 /// How long the disk may take for one write before it counts as hanging. Network file
@@ -21,6 +24,71 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 const HINT: &str =
     "free some space or see to the disk; until then the points are held in memory only";
+
+/// The thread on which the disk is read and written.
+pub(super) struct SpoolThread {
+    /// Asks it to write what a store holds. One that waits is enough: it is written as it
+    /// is then.
+    requests: SyncSender<Arc<SharedStore>>,
+    written: mpsc::Receiver<Synced>,
+    thread: JoinHandle<()>,
+}
+
+impl SpoolThread {
+    /// Begins a thread that opens a spool, and waits until that is done. What `open` gives
+    /// beside is the answer, its last is what writes; both may block.
+    pub(super) async fn open<T, S>(
+        open: impl FnOnce() -> Result<(T, S), SpoolError> + Send + 'static,
+    ) -> Result<(T, Self), SpoolError>
+    where
+        T: Send + 'static,
+        S: FnMut(&SharedStore) -> Synced + 'static,
+    {
+        let (opened, answer) = oneshot::channel();
+        let (requests, requested) = requests::sync_channel::<Arc<SharedStore>>(1);
+        let (writes, written) = mpsc::channel(1);
+        let work = move || {
+            let (with, mut sync) = match open() {
+                Ok(found) => found,
+                Err(failure) => return drop(opened.send(Err(failure))),
+            };
+            if opened.send(Ok(with)).is_err() {
+                // The run was stopped meanwhile.
+                return;
+            }
+            while let Ok(store) = requested.recv() {
+                if writes.blocking_send(sync(&store)).is_err() {
+                    break;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("spool".to_owned()).spawn(work);
+        let thread = thread.map_err(|source| SpoolError::Thread { source })?;
+        let opened = answer.await.expect("its panic is one of the run")?;
+        Ok((
+            opened,
+            Self {
+                requests,
+                written,
+                thread,
+            },
+        ))
+    }
+
+    /// Ends the thread when it has written what it was asked to, if it did not panic. It
+    /// has let go of the folder then.
+    async fn end(self) -> thread::Result<()> {
+        let Self {
+            requests,
+            mut written,
+            thread,
+        } = self;
+        drop(requests);
+        while written.recv().await.is_some() {}
+        // Its end of the channel was the last thing that it had.
+        thread.join()
+    }
+}
 
 /// What the disk holds of a store.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,26 +104,36 @@ struct OnDisk {
 /// Tells how far the writing is.
 pub(super) struct Spooler {
     on_disk: watch::Receiver<OnDisk>,
+    stop: Arc<Notify>,
 }
 
 impl Spooler {
-    /// Begins a task that gives every change of a store to `sync`, which may block.
+    /// Begins a task that has every change of a store written.
     pub(super) fn start(
-        sync: impl FnMut(&[Held]) -> Option<Event> + Send + 'static,
+        thread: SpoolThread,
         store: Arc<SharedStore>,
         patience: Duration,
         tasks: &mut JoinSet<()>,
     ) -> Self {
         let (sender, on_disk) = watch::channel(OnDisk::default());
-        let changes = store.lock().changes();
+        let mut changes = store.lock().changes();
+        // What was read of an earlier process may be on disk as it is, or not.
+        changes.mark_changed();
+        let stop = Arc::new(Notify::new());
         let writing = Writing {
             changes,
             store,
             on_disk: sender,
             patience,
+            stop: stop.clone(),
         };
-        tasks.spawn(writing.run(sync));
-        Self { on_disk }
+        tasks.spawn(writing.run(thread));
+        Self { on_disk, stop }
+    }
+
+    /// Lets the task and its thread end when they have written what they are at.
+    pub(super) fn stop(&self) {
+        self.stop.notify_one();
     }
 
     /// Waits until a revision of the store is on disk, or the disk is known not to take
@@ -75,44 +153,46 @@ impl Spooler {
 }
 
 struct Writing {
-    changes: watch::Receiver<u64>,
+    changes: watch::Receiver<()>,
     store: Arc<SharedStore>,
     on_disk: watch::Sender<OnDisk>,
     patience: Duration,
+    stop: Arc<Notify>,
 }
 
 impl Writing {
-    /// One write at a time, each of the newest state.
-    async fn run(mut self, mut sync: impl FnMut(&[Held]) -> Option<Event> + Send + 'static) {
-        while self.changes.changed().await.is_ok() {
-            let (revision, held) = self.store.lock().snapshot();
-            let points = held.len();
-            let mut write = spawn_blocking(move || {
-                let event = sync(&held);
-                (sync, event)
-            });
-            let written = match timeout(self.patience, &mut write).await {
+    /// One write at a time, each of all that changed until then.
+    async fn run(mut self, mut thread: SpoolThread) {
+        loop {
+            tokio::select! {
+                changed = self.changes.changed() => if changed.is_err() {
+                    break;
+                },
+                () = self.stop.notified() => break,
+            }
+            // There is room: the last request was answered.
+            let _ = thread.requests.try_send(self.store.clone());
+            let written = match timeout(self.patience, thread.written.recv()).await {
                 Ok(written) => written,
                 Err(_) => {
-                    self.tell_hanging(points);
-                    write.await
+                    self.tell_hanging();
+                    thread.written.recv().await
                 }
             };
-            let event = match written {
-                Ok((back, event)) => {
-                    sync = back;
-                    event
-                }
-                Err(failure) => return tell_ended(&chain(&failure), points),
+            let Some(written) = written else {
+                break;
             };
-            self.tell_written(revision, event, points);
+            self.tell_written(written);
+        }
+        if let Err(panic) = thread.end().await {
+            tell_panicked(&*panic, self.store.lock().held());
         }
     }
 
-    fn tell_hanging(&self, points: usize) {
+    fn tell_hanging(&self) {
         self.on_disk.send_modify(|disk| disk.hangs = true);
         error!(
-            points_held = points,
+            points_held = self.store.lock().held(),
             error = "the disk does not answer",
             waited_ms = millis(self.patience),
             hint = HINT,
@@ -120,7 +200,9 @@ impl Writing {
         );
     }
 
-    fn tell_written(&self, revision: u64, event: Option<Event>, points: usize) {
+    fn tell_written(&self, written: Synced) {
+        let Synced { revision, event } = written;
+        let points = self.store.lock().held();
         let before = *self.on_disk.borrow();
         let refuses = match &event {
             Some(Event::Degraded(failure)) => {
@@ -146,10 +228,15 @@ impl Writing {
     }
 }
 
-fn tell_ended(failure: &str, points: usize) {
+fn tell_panicked(panic: &(dyn Any + Send), points: usize) {
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
     error!(
         points_held = points,
-        error = failure,
+        error = format!(
+            "its thread panicked: {}",
+            message.unwrap_or("unknown reason")
+        ),
         hint =
             "restart, and report this as a defect; until then the points are held in memory only",
         "spool failed"
@@ -161,13 +248,14 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::outbox::Outbox;
+    use crate::outbox::{Lend, Limits, Outbox};
     use crate::run::store::Store;
     use crate::run::store::tests::point;
-    use crate::spool::SpoolError;
 
     fn store() -> Arc<SharedStore> {
-        Arc::new(SharedStore::new(Store::new(Outbox::new(100))))
+        let (points, bytes) = (100, usize::MAX);
+        let outbox = Outbox::new(Limits { points, bytes });
+        Arc::new(SharedStore::new(Store::new(outbox)))
     }
 
     /// Gives the store one more point and tells its revision.
@@ -183,15 +271,32 @@ mod tests {
         })
     }
 
+    /// Begins to have the store written by `sync`, which is given how many points it holds.
+    async fn start(
+        mut sync: impl FnMut(usize) -> Option<Event> + Send + 'static,
+        store: &Arc<SharedStore>,
+        patience: Duration,
+        tasks: &mut JoinSet<()>,
+    ) -> Spooler {
+        let sync = move |mut store: &SharedStore| {
+            let (revision, held) = store.lend(|outbox| (outbox.revision(), outbox.len()));
+            let event = sync(held);
+            Synced { revision, event }
+        };
+        let opened = SpoolThread::open(|| Ok(((), sync))).await;
+        let ((), thread) = opened.unwrap_or_else(|error| panic!("{error}"));
+        Spooler::start(thread, store.clone(), patience, tasks)
+    }
+
     #[tokio::test]
     async fn settled_revision_is_on_disk() {
         let (store, mut tasks) = (store(), JoinSet::new());
         let (written, writes) = mpsc::channel();
-        let sync = move |held: &[Held]| {
-            written.send(held.len()).unwrap();
+        let sync = move |held| {
+            written.send(held).unwrap();
             None
         };
-        let spooler = Spooler::start(sync, store.clone(), PATIENCE, &mut tasks);
+        let spooler = start(sync, &store, PATIENCE, &mut tasks).await;
         for count in 1..=3 {
             let revision = push(&store);
             assert!(!spooler.holds(revision));
@@ -206,13 +311,13 @@ mod tests {
         let (store, mut tasks) = (store(), JoinSet::new());
         let (go_on, hanging) = mpsc::channel();
         let (written, mut writes) = tokio::sync::mpsc::unbounded_channel();
-        let sync = move |held: &[Held]| {
+        let sync = move |held| {
             hanging.recv().unwrap();
-            written.send(held.len()).unwrap();
+            written.send(held).unwrap();
             None
         };
         let patience = Duration::from_millis(20);
-        let spooler = Spooler::start(sync, store.clone(), patience, &mut tasks);
+        let spooler = start(sync, &store, patience, &mut tasks).await;
         for _ in 0..3 {
             let revision = push(&store);
             spooler.settle(revision).await;
@@ -233,8 +338,8 @@ mod tests {
     async fn refused_write_settles_but_does_not_hold() {
         let (store, mut tasks) = (store(), JoinSet::new());
         let mut events = vec![None, Some(Event::Healed), None, Some(degraded())];
-        let sync = move |_: &[Held]| events.pop().unwrap();
-        let spooler = Spooler::start(sync, store.clone(), PATIENCE, &mut tasks);
+        let sync = move |_| events.pop().unwrap();
+        let spooler = start(sync, &store, PATIENCE, &mut tasks).await;
         for holds in [false, false, true, true] {
             let revision = push(&store);
             spooler.settle(revision).await;
@@ -245,11 +350,45 @@ mod tests {
     #[tokio::test]
     async fn panic_of_the_spool_holds_nothing_up() {
         let (store, mut tasks) = (store(), JoinSet::new());
-        let sync = |_: &[Held]| panic!("on purpose");
-        let spooler = Spooler::start(sync, store.clone(), PATIENCE, &mut tasks);
+        let sync = |_| panic!("on purpose");
+        let spooler = start(sync, &store, PATIENCE, &mut tasks).await;
         let revision = push(&store);
         spooler.settle(revision).await;
         assert!(!spooler.holds(revision));
         tasks.join_next().await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn thread_has_let_go_of_the_folder_when_the_task_has_ended() {
+        let (store, mut tasks) = (store(), JoinSet::new());
+        let folder = Arc::new(());
+        let held = folder.clone();
+        let sync = move |_| {
+            let _ = &held;
+            None
+        };
+        let spooler = start(sync, &store, PATIENCE, &mut tasks).await;
+        push(&store);
+        spooler.stop();
+        tasks.join_next().await.unwrap().unwrap();
+        assert_eq!(Arc::strong_count(&folder), 1);
+    }
+
+    /// Threads for what blocks are few, and all may hang.
+    #[test]
+    fn spool_needs_none_of_the_threads_that_others_share() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.max_blocking_threads(1).enable_all().build();
+        let (go_on, hanging) = mpsc::channel::<()>();
+        runtime.unwrap().block_on(async {
+            let other = tokio::task::spawn_blocking(move || hanging.recv());
+            let (store, mut tasks) = (store(), JoinSet::new());
+            let spooler = start(|_| None, &store, PATIENCE, &mut tasks).await;
+            let revision = push(&store);
+            spooler.settle(revision).await;
+            assert!(spooler.holds(revision));
+            go_on.send(()).unwrap();
+            other.await.unwrap().unwrap();
+        });
     }
 }

@@ -5,16 +5,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
+use super::spooler::SpoolThread;
 use super::{Summary, rfc3339};
 use crate::metric::{Namespace, Point};
-use crate::outbox::{Batch, Held, Losses, Outbox};
-use crate::spool::{Opened, Spool, SpoolError};
+use crate::outbox::{Batch, Lend, Limits, Losses, Lost, Outbox, Reason};
+use crate::spool::{Damage, Opened, Spool, SpoolError};
 
-/// Why points are lost at the bound, for the log.
-const BUFFER_FULL: &str = "the buffer is full (BUFFER_LIMIT)";
+mod share;
+
+pub(super) use share::Share;
 
 /// A store that several tasks use.
 pub(super) struct SharedStore(Mutex<Store>);
@@ -30,60 +31,68 @@ impl SharedStore {
     }
 }
 
+impl Lend for &SharedStore {
+    fn lend<T>(&mut self, f: impl FnOnce(&mut Outbox) -> T) -> T {
+        f(&mut self.lock().outbox)
+    }
+}
+
 /// The outbox with its account.
 pub(super) struct Store {
     outbox: Outbox,
     sent: u64,
-    /// Counts the changes of what is held, for the spool.
-    revision: watch::Sender<u64>,
+    /// Tells the spool of changes of what is held.
+    changed: watch::Sender<()>,
 }
 
 impl Store {
-    /// A store that holds at most `limit` points, with what an earlier process left in
-    /// the folder and the spool to go on with, if a folder is given.
+    /// A store with these limits, with what an earlier process left in the folder and
+    /// the thread that writes there, if a folder is given.
     pub(super) async fn open(
-        limit: usize,
+        limits: Limits,
         dir: Option<PathBuf>,
-    ) -> Result<(Self, Option<Spool>), SpoolError> {
+        now: DateTime<Utc>,
+    ) -> Result<(Self, Option<SpoolThread>), SpoolError> {
         let Some(dir) = dir else {
-            return Ok((Self::new(Outbox::new(limit)), None));
+            return Ok((Self::new(Outbox::new(limits)), None));
         };
-        let opened = spawn_blocking(move || Spool::open(&dir, limit));
-        let opened = opened.await.expect("its panic is one of the run")?;
-        tell_opened(&opened);
-        tell_lost(BUFFER_FULL, &opened.overflowed);
-        Ok((Self::new(opened.outbox), Some(opened.spool)))
+        let open = move || {
+            let Opened {
+                mut spool,
+                outbox,
+                restored,
+                lost,
+                damage,
+            } = Spool::open(&dir, limits, now)?;
+            let sync = move |mut store: &SharedStore| spool.sync(&mut store);
+            Ok(((outbox, restored, lost, damage), sync))
+        };
+        let ((outbox, restored, lost, damage), thread) = SpoolThread::open(open).await?;
+        tell_opened(restored, damage);
+        lost.iter().for_each(tell_lost);
+        Ok((Self::new(outbox), Some(thread)))
     }
 
     pub(super) fn new(outbox: Outbox) -> Self {
         Self {
             outbox,
             sent: 0,
-            revision: watch::Sender::new(0),
+            changed: watch::Sender::new(()),
         }
     }
 
     /// Takes points of a tick.
     pub(super) fn push(&mut self, tick: Vec<Point>) {
-        let overflowed = self.outbox.push(tick);
-        tell_lost(BUFFER_FULL, &overflowed);
+        self.outbox.push(tick).iter().for_each(tell_lost);
         self.changed();
     }
 
-    /// What to send next, and whether it belongs to the newest tick. Drops what the
-    /// service would refuse for its age first.
-    pub(super) fn next_batch(
-        &mut self,
-        namespace: &Namespace,
-        now: DateTime<Utc>,
-    ) -> Option<(Batch, bool)> {
-        let expired = self.outbox.expire(now);
-        if !expired.is_empty() {
-            tell_lost("older than CloudWatch accepts", &expired);
+    /// Drops what the service would refuse for its age.
+    fn expire(&mut self, now: DateTime<Utc>) {
+        if let Some(expired) = self.outbox.expire(now) {
+            tell_lost(&expired);
             self.changed();
         }
-        let is_tick = self.outbox.has_tick(namespace);
-        Some((self.outbox.next_batch(namespace)?, is_tick))
     }
 
     /// Tells how many of the points were still held.
@@ -101,10 +110,6 @@ impl Store {
 
     pub(super) fn postpone(&mut self, batch: &Batch) {
         self.outbox.postpone(batch);
-    }
-
-    pub(super) fn has_tick(&self, namespace: &Namespace) -> bool {
-        self.outbox.has_tick(namespace)
     }
 
     pub(super) fn held(&self) -> usize {
@@ -129,17 +134,12 @@ impl Store {
 
     /// Tells how often what is held has changed.
     pub(super) fn revision(&self) -> u64 {
-        *self.revision.borrow()
+        self.outbox.revision()
     }
 
     /// Tells of every later change.
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.revision.subscribe()
-    }
-
-    /// What is held, and the revision that it is.
-    pub(super) fn snapshot(&self) -> (u64, Vec<Held>) {
-        (self.revision(), self.outbox.held().cloned().collect())
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     pub(super) fn summary(&self, spooled: bool) -> Summary {
@@ -154,34 +154,36 @@ impl Store {
     }
 
     fn changed(&self) {
-        self.revision.send_modify(|revision| *revision += 1);
+        self.changed.send_replace(());
     }
 }
 
-fn tell_opened(opened: &Opened) {
-    if let Some(damage) = opened.damage {
+fn tell_opened(restored: usize, damage: Option<Damage>) {
+    if let Some(damage) = damage {
         warn!(
             bytes_skipped = damage.bytes,
             points_lost = damage.points,
             "spool was damaged"
         );
     }
-    if opened.restored > 0 {
-        info!(points = opened.restored, "spool read");
+    if restored > 0 {
+        info!(points = restored, "spool read");
     }
 }
 
-fn tell_lost(reason: &'static str, lost: &[Held]) {
-    let moments = || lost.iter().map(|held| held.point.at);
-    if let (Some(from), Some(to)) = (moments().min(), moments().max()) {
-        warn!(
-            points = lost.len(),
-            reason,
-            lost_from = rfc3339(from),
-            lost_to = rfc3339(to),
-            "points lost"
-        );
-    }
+fn tell_lost(lost: &Lost) {
+    let reason = match lost.reason {
+        Reason::Age => "older than CloudWatch accepts",
+        Reason::Number => "the buffer is full (BUFFER_LIMIT)",
+        Reason::Bytes => "the buffer is full (BUFFER_BYTES)",
+    };
+    warn!(
+        points = lost.points,
+        reason,
+        lost_from = rfc3339(lost.from),
+        lost_to = rfc3339(lost.to),
+        "points lost"
+    );
 }
 
 #[cfg(test)]
@@ -210,7 +212,8 @@ pub(super) mod tests {
 
     /// A store with so many points, and their namespace.
     fn store(points: usize) -> (Store, Namespace) {
-        let mut store = Store::new(Outbox::new(points));
+        let bytes = usize::MAX;
+        let mut store = Store::new(Outbox::new(Limits { points, bytes }));
         store.push(vec![point(); points]);
         (store, point().metric.namespace.clone())
     }
@@ -218,7 +221,9 @@ pub(super) mod tests {
     #[test]
     fn account_tells_what_was_sent_what_was_lost_and_what_is_held() {
         let (mut store, namespace) = store(9);
-        let (batch, _) = store.next_batch(&namespace, DateTime::UNIX_EPOCH).unwrap();
+        let (batch, _) = store
+            .next_batch(&namespace, DateTime::UNIX_EPOCH, false)
+            .unwrap();
         assert_eq!(store.accept(&batch.part(0..2).unwrap()), 2);
         store.refuse(&batch.part(2..5).unwrap());
         let losses = Losses {
@@ -249,7 +254,7 @@ pub(super) mod tests {
             (AGE_MAX, pushed + 1),
             (AGE_MAX * 2, pushed + 1),
         ] {
-            let _ = store.next_batch(&namespace, DateTime::UNIX_EPOCH + age);
+            let _ = store.next_batch(&namespace, DateTime::UNIX_EPOCH + age, false);
             assert_eq!(store.revision(), revision, "{age}");
         }
     }

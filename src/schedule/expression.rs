@@ -127,10 +127,7 @@ fn expand(text: &str) -> Result<&str, ScheduleError> {
         .iter()
         .find(|(name, _)| text.eq_ignore_ascii_case(name))
         .map(|(_, expression)| *expression)
-        .ok_or_else(|| ScheduleError::Nickname {
-            given: excerpt(text),
-            known: nicknames(),
-        })
+        .ok_or_else(|| ScheduleError::Nickname { known: nicknames() })
 }
 
 fn nicknames() -> String {
@@ -209,7 +206,6 @@ impl Field {
             Some(step) if (1..=self.count).contains(&step) => Ok(step),
             _ => Err(ScheduleError::Step {
                 field: self.name,
-                given: excerpt(text),
                 max: self.count,
             }),
         }
@@ -230,7 +226,6 @@ impl Field {
             }),
             None => Err(ScheduleError::NotAValue {
                 field: self.name,
-                given: excerpt(text),
                 right: self.forms(),
             }),
         }
@@ -257,9 +252,7 @@ impl Field {
                 match which {
                     "1" | "2" | "3" | "4" | "5" => Ok(Some(format!("{day}#{which}"))),
                     "L" | "l" => Ok(Some(format!("{day}#L"))),
-                    _ => Err(ScheduleError::Which {
-                        given: excerpt(item),
-                    }),
+                    _ => Err(ScheduleError::Which),
                 }
             }
         }

@@ -59,19 +59,19 @@ fn error_names_the_field_and_what_would_be_right() {
         ),
         (
             "* * * FOO *",
-            "\"FOO\" is no month, use 1 to 12 or JAN to DEC, or * for every month",
+            "the month field is not understood, use 1 to 12 or JAN to DEC, or * for every month",
         ),
         (
             "-1 * * * *",
-            "\"-1\" is no minute, use 0 to 59, or * for every minute",
+            "the minute field is not understood, use 0 to 59, or * for every minute",
         ),
         (
             "*/90 * * * *",
-            "minute step \"90\" is out of range, use 1 to 60",
+            "the minute step is out of range, use 1 to 60",
         ),
         (
             "*/0 * * * *",
-            "minute step \"0\" is out of range, use 1 to 60",
+            "the minute step is out of range, use 1 to 60",
         ),
         (
             "* * * * FRI-MON",
@@ -83,11 +83,11 @@ fn error_names_the_field_and_what_would_be_right() {
         ),
         (
             "0 0 * * 5#6",
-            "\"5#6\" is no weekday of a month, write 5#1 to 5#5, or 5#L for the last",
+            "no such weekday of a month, write 5#1 to 5#5, or 5#L for the last",
         ),
         (
             "0 0 30 2 *",
-            "\"0 0 30 2 *\" never fires, no date matches its day, month and weekday",
+            "the schedule never fires, no date matches its day, month and weekday",
         ),
         (
             "@reboot",
@@ -95,7 +95,7 @@ fn error_names_the_field_and_what_would_be_right() {
         ),
         (
             "@often",
-            "\"@often\" is no nickname, use @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, or five fields such as \"* * * * *\"",
+            "no such nickname, use @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, or five fields such as \"* * * * *\"",
         ),
     ] {
         assert_eq!(error(expression), message);

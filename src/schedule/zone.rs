@@ -8,7 +8,7 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::text::{did_you_mean, excerpt, nearest};
+use crate::text::{Hidden, did_you_mean, nearest};
 
 /// A time zone of the IANA database, for example `Australia/Sydney`; UTC by default. The
 /// database is part of the program: the image has no `/usr/share/zoneinfo`. Cheap to clone.
@@ -19,8 +19,8 @@ pub struct Zone(TimeZone);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum ZoneError {
-    #[error("{given:?} is no time zone{} give an IANA name such as Europe/Berlin", did_you_mean(nearest_zone(.given)))]
-    Unknown { given: String },
+    #[error("no time zone{} give an IANA name such as Europe/Berlin", did_you_mean(nearest_zone(.given.as_str())))]
+    Unknown { given: Hidden },
 }
 
 impl Zone {
@@ -94,7 +94,7 @@ impl FromStr for Zone {
 
     fn from_str(text: &str) -> Result<Self, ZoneError> {
         Self::of(text).ok_or_else(|| ZoneError::Unknown {
-            given: excerpt(text),
+            given: Hidden::new(text),
         })
     }
 }
@@ -207,7 +207,7 @@ mod tests {
             ("europe/berlin", "zone, did you mean Europe/Berlin? give"),
             ("Berlin", "did you mean Europe/Berlin?"),
             ("new york", "did you mean America/New_York?"),
-            ("local", "\"local\" is no time zone; give an IANA name"),
+            ("local", "no time zone; give an IANA name"),
         ] {
             let error = given.parse::<Zone>().unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use super::computing::{self, Stopped};
 use super::http::{HttpClient, HttpError, HttpUrl, ParseUrlError, Request};
 use super::{Options, Reading, Readings, Sampling, Source, Tick};
 use crate::metric::{MetricError, Value};
-use crate::text::{did_you_mean, excerpt, nearest};
+use crate::text::{Hidden, did_you_mean, nearest};
 
 mod task;
 
@@ -52,11 +53,11 @@ const QUANTITIES: &[&str] = &[
 #[allow(missing_docs)]
 pub enum ParseEcsError {
     #[error(
-        "ecs: has no {given:?}{} there are {}",
-        did_you_mean(nearest(.given, QUANTITIES.iter().copied()).map(|name| format!("ecs:{name}"))),
+        "ecs: has no such figure{} there are {}",
+        did_you_mean(nearest(.given.as_str(), QUANTITIES.iter().copied()).map(|name| format!("ecs:{name}"))),
         all_quantities()
     )]
-    Unknown { given: String },
+    Unknown { given: Hidden },
     #[error(
         "ecs:{given} works only in a task of Amazon ECS, where ECS_CONTAINER_METADATA_URI_V4 is \
          set (container agent 1.39.0 or later, Fargate platform 1.4.0 or later), and it is not \
@@ -95,6 +96,8 @@ enum FetchError {
     Http { source: HttpError },
     #[error("understand the ECS task metadata endpoint")]
     Task { source: TaskError },
+    #[error("understand the ECS task metadata endpoint")]
+    Stopped { source: Stopped },
 }
 
 impl Ecs {
@@ -107,7 +110,7 @@ impl Ecs {
             "network_tx" => Quantity::Network(Direction::Out, Counters::default()),
             _ => {
                 return Err(ParseEcsError::Unknown {
-                    given: excerpt(text),
+                    given: Hidden::new(text),
                 });
             }
         };
@@ -165,7 +168,12 @@ impl Ecs {
         let [task, stats] = [&self.task, &self.stats].map(|url| Request::new(url.clone()));
         let (task, stats) = tokio::try_join!(client.get(&task), client.get(&stats))
             .map_err(|source| FetchError::Http { source })?;
-        Task::read(&task.text, &stats.text).map_err(|source| FetchError::Task { source })
+        let size = task.text.len() + stats.text.len();
+        let read = computing::by_size(size, move |_| Task::read(&task.text, &stats.text));
+        let read = read
+            .await
+            .map_err(|source| FetchError::Stopped { source })?;
+        read.map_err(|source| FetchError::Task { source })
     }
 }
 

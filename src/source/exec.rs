@@ -5,15 +5,16 @@
 //! and no input, as `docker exec` would give it. What it starts ends with it (see
 //! `group`).
 
+use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::str::FromStr;
 
 use super::threads::{self, Thread};
 use super::{NumberError, READ_MAX, Sampling, Source, Tick, number};
 use crate::metric::Value;
-use crate::text::{excerpt, excerpt_bytes};
+use crate::text::excerpt_bytes;
 
 mod group;
 mod output;
@@ -27,7 +28,7 @@ const STDERR_SHOWN: usize = 200;
 /// Bytes kept for that: no character of UTF-8 is longer than four.
 const STDERR_KEPT: usize = 4 * STDERR_SHOWN;
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) struct Exec {
     program: PathBuf,
     arguments: Vec<String>,
@@ -39,13 +40,13 @@ pub(super) struct Exec {
 pub enum ParseExecError {
     #[error("no program is given, write exec:/path/to/program argument")]
     Empty,
-    #[error("{given:?} leaves a quote open or ends in a backslash, close the quote")]
-    Quoting { given: String },
+    #[error("a quote is left open or the end is a backslash, close the quote")]
+    Quoting,
     #[error(
-        "the program {given:?} is not given by its absolute path, write exec:/path/to/program; \
+        "the program is not given by its absolute path, write exec:/path/to/program; \
          there is no shell, for one write exec:/bin/sh -c '...'"
     )]
-    NotAbsolute { given: String },
+    NotAbsolute,
 }
 
 /// Why a program gave no value. Its arguments are never shown, they may hold secrets.
@@ -88,15 +89,11 @@ impl FromStr for Exec {
     type Err = ParseExecError;
 
     fn from_str(text: &str) -> Result<Self, ParseExecError> {
-        let words = shlex::split(text).ok_or_else(|| ParseExecError::Quoting {
-            given: excerpt(text),
-        })?;
+        let words = shlex::split(text).ok_or(ParseExecError::Quoting)?;
         let mut words = words.into_iter();
         let program = words.next().ok_or(ParseExecError::Empty)?;
         if !program.starts_with('/') {
-            return Err(ParseExecError::NotAbsolute {
-                given: excerpt(&program),
-            });
+            return Err(ParseExecError::NotAbsolute);
         }
         Ok(Self {
             program: program.into(),
@@ -105,16 +102,45 @@ impl FromStr for Exec {
     }
 }
 
+/// The program, and whether it has arguments, which may hold secrets.
+impl fmt::Display for Exec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = if self.arguments.is_empty() {
+            ""
+        } else {
+            " …"
+        };
+        write!(f, "exec:{}{more}", self.shown().display())
+    }
+}
+
+impl fmt::Debug for Exec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exec({self})")
+    }
+}
+
 impl Exec {
+    /// The program as errors show it. Who quotes a whole command makes it one long name, so
+    /// that ends where no name of a program goes on.
+    fn shown(&self) -> PathBuf {
+        let name = self.program.to_string_lossy();
+        let goes_on = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+        match name.find(|c| !goes_on(c)) {
+            Some(end) => format!("{}…", &name[..end]).into(),
+            None => self.program.clone(),
+        }
+    }
+
     async fn value(&self) -> Result<Value, ExecError> {
-        let program = || self.program.clone();
+        let program = || self.shown();
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         // Held to the end of this function: whatever ends it ends the group.
         let mut group = Group::start(command, Thread::free().await);
         let started = match group.started().await {
             Ok(started) => started,
-            Err(source) => return Err(why_not_started(&self.program, source).await),
+            Err(source) => return Err(self.why_not_started(source).await),
         };
         let printed = self.finish(started).await?;
         let text = String::from_utf8(printed).map_err(|error| ExecError::NotText {
@@ -130,7 +156,7 @@ impl Exec {
     /// What the program prints until it ends. A pipe that a daemon keeps open does
     /// not prolong that.
     async fn finish(&self, started: Started) -> Result<Vec<u8>, ExecError> {
-        let program = || self.program.clone();
+        let program = || self.shown();
         let read = |source| ExecError::Read {
             program: program(),
             source,
@@ -168,6 +194,18 @@ impl Exec {
         }
         Ok(stdout)
     }
+
+    async fn why_not_started(&self, source: io::Error) -> ExecError {
+        let program = self.shown();
+        if source.kind() != io::ErrorKind::NotFound {
+            return ExecError::Start { program, source };
+        }
+        let path = self.program.clone();
+        match threads::run(move || path.try_exists()).await {
+            Ok(Ok(true)) => ExecError::NoInterpreter { program },
+            _ => ExecError::Absent { program },
+        }
+    }
 }
 
 impl Source for Exec {
@@ -185,20 +223,10 @@ fn last_words(stderr: &[u8]) -> String {
     }
 }
 
-async fn why_not_started(program: &Path, source: io::Error) -> ExecError {
-    let program = program.to_owned();
-    if source.kind() != io::ErrorKind::NotFound {
-        return ExecError::Start { program, source };
-    }
-    let path = program.clone();
-    match threads::run(move || path.try_exists()).await {
-        Ok(Ok(true)) => ExecError::NoInterpreter { program },
-        _ => ExecError::Absent { program },
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     async fn run(text: &str) -> Result<f64, String> {

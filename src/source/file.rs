@@ -1,33 +1,29 @@
 //! `file:/path` and `file:/path#/json/pointer`: a number that another program
 //! leaves in a file.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use rustix::fs::OFlags;
-
-use super::one_at_a_time::OneAtATime;
+use super::computing::{self, Stopped};
 use super::{NumberError, READ_MAX, Sampling, Source, Tick, json, number};
+use crate::files::Files;
 use crate::metric::Value;
-use crate::text::{excerpt, excerpt_bytes};
+use crate::text::excerpt_bytes;
 
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
     pointer: Option<json::Pointer>,
-    /// A file on a dead mount hangs its reader; one is enough.
-    reading: OneAtATime<io::Result<Vec<u8>>>,
 }
 
 /// Why a text names no file.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum ParseFileError {
-    #[error("the path {given:?} is not absolute, write file:/path/to/file")]
-    NotAbsolute { given: String },
+    #[error("the path is not absolute, write file:/path/to/file")]
+    NotAbsolute,
     #[error(transparent)]
     Pointer(#[from] json::ParsePointerError),
 }
@@ -36,12 +32,20 @@ pub enum ParseFileError {
 #[derive(Debug, thiserror::Error)]
 enum FileError {
     #[error("read {path}")]
-    Read { path: PathBuf, source: io::Error },
-    #[error("the thread that read {path} ended in disorder")]
-    Thread {
+    Read {
         path: PathBuf,
-        source: tokio::task::JoinError,
+        source: Arc<io::Error>,
     },
+    #[error(
+        "read {path}: what is no regular file is not waited for; have the number written to \
+         a file, or printed by an exec: source"
+    )]
+    NotRegular {
+        path: PathBuf,
+        source: Arc<io::Error>,
+    },
+    #[error("the content of {path}")]
+    Stopped { path: PathBuf, source: Stopped },
     #[error("{path} is longer than {READ_MAX} bytes")]
     TooLong { path: PathBuf },
     #[error("{path} is not UTF-8 text, read \"{read}\"")]
@@ -61,69 +65,61 @@ impl FromStr for File {
     fn from_str(text: &str) -> Result<Self, ParseFileError> {
         let (path, pointer) = json::split_pointer(text)?;
         if !path.starts_with('/') {
-            return Err(ParseFileError::NotAbsolute {
-                given: excerpt(path),
-            });
+            return Err(ParseFileError::NotAbsolute);
         }
         Ok(Self {
             path: path.into(),
             pointer,
-            reading: OneAtATime::default(),
         })
     }
 }
 
 impl File {
-    async fn value(&self) -> Result<Value, FileError> {
+    async fn value(&self, files: &Files) -> Result<Value, FileError> {
         let path = || self.path.clone();
-        let file = path();
-        let bytes = self.reading.run(move || read(&file)).await;
-        let bytes = bytes.map_err(|source| FileError::Thread {
-            path: path(),
-            source,
-        })?;
-        let bytes = bytes.map_err(|source| FileError::Read {
-            path: path(),
-            source,
-        })?;
-        if bytes.len() > READ_MAX {
-            return Err(FileError::TooLong { path: path() });
-        }
-        let text = String::from_utf8(bytes).map_err(|error| FileError::NotText {
-            path: path(),
-            read: excerpt_bytes(error.as_bytes()),
-        })?;
-        match &self.pointer {
-            Some(pointer) => pointer.number_in(&text).map_err(|source| FileError::Json {
+        let bytes = files.read(&self.path, READ_MAX).await;
+        let bytes = bytes.map_err(|source| match source.kind() {
+            io::ErrorKind::FileTooLarge => FileError::TooLong { path: path() },
+            io::ErrorKind::InvalidInput => FileError::NotRegular {
                 path: path(),
                 source,
-            }),
-            None => number(&text).map_err(|source| FileError::Number {
+            },
+            _ => FileError::Read {
                 path: path(),
                 source,
-            }),
-        }
+            },
+        })?;
+        let (path, pointer) = (path(), self.pointer.clone());
+        let number = computing::by_size(bytes.len(), move |_| {
+            number_in(&bytes, path, pointer.as_ref())
+        });
+        number.await.map_err(|source| FileError::Stopped {
+            path: self.path.clone(),
+            source,
+        })?
     }
 }
 
-/// Reads one byte more than is allowed, so that "too long" can be told. A pipe that
-/// nobody writes to is read as empty and does not hang.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut options = OpenOptions::new();
-    #[expect(
-        clippy::cast_possible_wrap,
-        reason = "the type differs between systems"
-    )]
-    let nonblocking = OFlags::NONBLOCK.bits() as i32;
-    let file = options.read(true).custom_flags(nonblocking).open(path)?;
-    let mut bytes = Vec::new();
-    file.take(READ_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+fn number_in(
+    bytes: &[u8],
+    path: PathBuf,
+    pointer: Option<&json::Pointer>,
+) -> Result<Value, FileError> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        let read = excerpt_bytes(bytes);
+        return Err(FileError::NotText { path, read });
+    };
+    match pointer {
+        Some(pointer) => pointer
+            .number_in(text)
+            .map_err(|source| FileError::Json { path, source }),
+        None => number(text).map_err(|source| FileError::Number { path, source }),
+    }
 }
 
 impl Source for File {
-    fn sample<'a>(&'a self, _: &'a Tick) -> Sampling<'a> {
-        Box::pin(async { Ok(self.value().await?.into()) })
+    fn sample<'a>(&'a self, tick: &'a Tick) -> Sampling<'a> {
+        Box::pin(async { Ok(self.value(&tick.resources.files).await?.into()) })
     }
 }
 
@@ -137,7 +133,7 @@ mod tests {
         let source: File = format!("{}{pointer}", file.path().display())
             .parse()
             .unwrap();
-        match source.value().await {
+        match source.value(&Files::default()).await {
             Ok(value) => Ok(value.get()),
             Err(error) => Err(crate::telemetry::chain(&error)),
         }
@@ -162,16 +158,17 @@ mod tests {
         assert!(read(b"NaN", "").await.unwrap_err().contains("finite"));
     }
 
-    #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn pipe_that_nobody_writes_to_does_not_hang() {
+    async fn pipe_is_refused_with_what_would_be_right() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pipe");
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
         let source: File = path.display().to_string().parse().unwrap();
-        let error = crate::telemetry::chain(&source.value().await.unwrap_err());
-        assert!(error.contains("expected a number, read \"\""), "{error}");
+        let error = source.value(&Files::default()).await.unwrap_err();
+        let error = crate::telemetry::chain(&error);
+        assert!(error.contains("it is a pipe"), "{error}");
+        assert!(error.contains("exec:"), "{error}");
     }
 
     #[test]

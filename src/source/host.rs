@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use super::{Sampling, Source, Tick};
 use crate::metric::{MetricError, Value};
-use crate::text::{did_you_mean, excerpt, nearest};
+use crate::text::{Hidden, did_you_mean, nearest};
 
 mod cgroup;
 mod cpu;
@@ -50,13 +50,13 @@ const QUANTITIES: &[&str] = &["cpu", "memory", "swap", "load1", "disk:/path", "u
 #[allow(missing_docs)]
 pub enum ParseHostError {
     #[error(
-        "host: has no {given:?}{} there are {}",
-        did_you_mean(nearest(.given, QUANTITIES.iter().copied()).map(|name| format!("host:{name}"))),
+        "host: has no such figure{} there are {}",
+        did_you_mean(nearest(.given.as_str(), QUANTITIES.iter().copied()).map(|name| format!("host:{name}"))),
         all_quantities()
     )]
-    Unknown { given: String },
-    #[error("the path {given:?} is not absolute, write host:disk:/path")]
-    NotAbsolute { given: String },
+    Unknown { given: Hidden },
+    #[error("the path is not absolute, write host:disk:/path")]
+    NotAbsolute,
     #[error("host:{given} is read from Linux's /proc, here only host:disk:/path works")]
     OnlyOnLinux { given: &'static str },
 }
@@ -90,11 +90,7 @@ impl FromStr for Host {
     fn from_str(text: &str) -> Result<Self, ParseHostError> {
         let quantity = match text.split_once(':').unwrap_or((text, "")) {
             ("disk", path) if path.starts_with('/') => Quantity::Disk(Disk::new(path.into())),
-            ("disk", path) => {
-                return Err(ParseHostError::NotAbsolute {
-                    given: excerpt(path),
-                });
-            }
+            ("disk", _) => return Err(ParseHostError::NotAbsolute),
             _ => Quantity::of_linux(text)?,
         };
         Ok(Self {
@@ -114,7 +110,7 @@ impl Quantity {
             "uptime" => ("uptime", Self::Uptime),
             _ => {
                 return Err(ParseHostError::Unknown {
-                    given: excerpt(text),
+                    given: Hidden::new(text),
                 });
             }
         };

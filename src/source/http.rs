@@ -1,17 +1,20 @@
 //! `http://…` and `https://…`: a number in the body of an answer, and the client that
 //! other sources ask with.
 
+use super::computing::{self, Stopped};
 use super::{NumberError, Options, Sampling, Source, Tick, json, number};
 use crate::metric::Value;
 
 mod client;
 mod connect;
 mod headers;
+mod names;
 mod url;
 
 pub use client::HttpConfig;
 pub(crate) use client::{HttpClient, HttpError, Page, Request};
 pub(crate) use headers::{HeadersError, HeadersFile};
+pub(crate) use names::{Names, RESOLVING_MAX};
 pub(crate) use url::HttpUrl;
 pub(crate) use url::ParseUrlError;
 
@@ -41,6 +44,8 @@ enum PageError {
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error("the body of {url}")]
+    Stopped { url: HttpUrl, source: Stopped },
+    #[error("the body of {url}")]
     Number { url: HttpUrl, source: NumberError },
     #[error("the body of {url}")]
     Json {
@@ -61,15 +66,19 @@ impl Http {
 
     async fn value(&self, client: &HttpClient) -> Result<Value, PageError> {
         let mut request = Request::new(self.url.clone());
-        request.headers = self.headers.read().await?;
+        request.headers = self.headers.read(client.files()).await?;
         let Page { text, .. } = client.get(&request).await?;
-        let url = || self.url.clone();
-        match &self.pointer {
+        let (url, pointer) = (self.url.clone(), self.pointer.clone());
+        let number = computing::by_size(text.len(), move |_| match pointer {
             Some(pointer) => pointer
                 .number_in(&text)
-                .map_err(|source| PageError::Json { url: url(), source }),
-            None => number(&text).map_err(|source| PageError::Number { url: url(), source }),
-        }
+                .map_err(|source| PageError::Json { url, source }),
+            None => number(&text).map_err(|source| PageError::Number { url, source }),
+        });
+        number.await.map_err(|source| PageError::Stopped {
+            url: self.url.clone(),
+            source,
+        })?
     }
 }
 

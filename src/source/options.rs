@@ -1,6 +1,7 @@
 //! What an entry tells its source beside the text, and which kinds of source have a use
 //! for it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::metric::Dimensions;
@@ -10,7 +11,7 @@ use crate::metric::Dimensions;
 const MAX_SERIES: usize = 500;
 
 /// Settings of an entry that only some kinds of source take.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Options {
     /// A file of request headers, one `Name: value` a line.
     pub headers_file: Option<PathBuf>,
@@ -26,6 +27,19 @@ pub struct Options {
     pub own_dimensions: Vec<String>,
     /// Where the ECS agent answers (`ECS_CONTAINER_METADATA_URI_V4`).
     pub ecs_metadata_uri: Option<String>,
+}
+
+/// The address of the ECS agent is left out: it is a token of the task.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("headers_file", &self.headers_file)
+            .field("keep_labels", &self.keep_labels)
+            .field("drop_labels", &self.drop_labels)
+            .field("max_series", &self.max_series)
+            .field("own_dimensions", &self.own_dimensions)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {

@@ -13,7 +13,6 @@ use super::http::{
 };
 use super::{Options, Sampling, Source, Tick};
 use crate::metric::{MetricError, Value};
-use crate::text::excerpt;
 
 /// The part of `SOURCE_TIMEOUT` after which `up` is 0. The rest is left to say so: the
 /// caller drops whoever takes all of it, and then there is no point at all.
@@ -35,7 +34,7 @@ struct Probe {
 
 /// What is asked for a sign of life.
 #[derive(Debug, PartialEq, Eq)]
-enum Target {
+pub(super) enum Target {
     Tcp(Uri),
     Http(HttpUrl),
 }
@@ -51,9 +50,9 @@ pub enum ParseProbeError {
     )]
     NoScheme,
     #[error(
-        "{scheme}:// is not known here, write tcp://host:port, http://host/path or https://host/path"
+        "the scheme of the target is not known here, write tcp://host:port, http://host/path or https://host/path"
     )]
-    Scheme { scheme: String },
+    Scheme,
     #[error("the target is no tcp://host:port")]
     Tcp,
     #[error("the port is missing, write tcp://host:port")]
@@ -145,7 +144,7 @@ impl Probe {
             }),
             Target::Http(url) => {
                 let mut request = Request::new(url.clone());
-                request.headers = self.headers.read().await?;
+                request.headers = self.headers.read(client.files()).await?;
                 let status = client.status(&request).await?;
                 if status.is_success() || status.is_redirection() {
                     return Ok(());
@@ -192,9 +191,7 @@ impl FromStr for Target {
                 Ok(Self::Tcp(uri))
             }
             Some(("http" | "https", _)) => Ok(Self::Http(text.parse()?)),
-            Some((scheme, _)) => Err(ParseProbeError::Scheme {
-                scheme: excerpt(scheme),
-            }),
+            Some(_) => Err(ParseProbeError::Scheme),
             None if text.is_empty() => Err(ParseProbeError::Missing),
             None => Err(ParseProbeError::NoScheme),
         }

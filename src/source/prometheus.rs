@@ -5,8 +5,9 @@
 //! sum and of their count. The times that a page may give with its samples are not used:
 //! a point belongs to its tick.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::computing::{self, Stopped, Wanted};
 use super::http::{HeadersFile, HttpUrl, Page, ParseUrlError};
 use super::{Options, Readings, Sampling, Source, Tick};
 
@@ -19,17 +20,24 @@ mod series;
 pub use exposition::{Exposition, ExpositionError, Format, Kind, Sample};
 pub(crate) use scrape::Scrapes;
 use scrape::{Endpoint, ScrapeError};
+use selector::MatchError;
 pub use selector::{ParseSelectorError, Selector};
 use series::{Counts, Found, LabelFilter};
 
 /// The series of one endpoint that a selector picks.
 #[derive(Debug)]
 pub(super) struct Prometheus {
+    picker: Arc<Picker>,
+    counts: Mutex<Arc<Counts>>,
+}
+
+/// What is picked from a page, and how it becomes readings.
+#[derive(Debug)]
+struct Picker {
     endpoint: Endpoint,
     selector: Selector,
     labels: LabelFilter,
     max_series: usize,
-    counts: Mutex<Counts>,
 }
 
 /// Why a text names no series.
@@ -56,6 +64,8 @@ enum PrometheusError {
         url: HttpUrl,
         source: ExpositionError,
     },
+    #[error("the metrics of {url}")]
+    Stopped { url: HttpUrl, source: Stopped },
     #[error("no series of {url} matches {selector}")]
     NoSeries { url: HttpUrl, selector: String },
     #[error(
@@ -74,7 +84,7 @@ impl Prometheus {
             .split_once('#')
             .filter(|(_, selector)| !selector.trim().is_empty())
             .ok_or(ParsePrometheusError::NoSelector)?;
-        Ok(Self {
+        let picker = Picker {
             endpoint: Endpoint {
                 url: url.parse()?,
                 headers: HeadersFile::new(options),
@@ -82,30 +92,62 @@ impl Prometheus {
             selector: selector.parse()?,
             labels: LabelFilter::new(options),
             max_series: options.max_series,
+        };
+        Ok(Self {
+            picker: Arc::new(picker),
             counts: Mutex::default(),
         })
     }
 
+    /// The counts are replaced once the readings are there, so that those of a page that
+    /// took too long are not missing from the next increase.
     async fn read(&self, tick: &Tick) -> Result<Readings, PrometheusError> {
-        let client = &tick.resources.http;
-        let page = tick.scrapes.page(&self.endpoint, client).await?;
-        let found = self.select(&page)?;
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(found.read(self.selector.name(), &self.labels, &mut counts))
+        let (picker, client) = (self.picker.clone(), &tick.resources.http);
+        let page = tick.scrapes.page(&picker.endpoint, client).await?;
+        let last = self.counts().clone();
+        let picked = computing::run(move |wanted| picker.pick(&page, &last, wanted)).await;
+        let picked = picked.map_err(|source| self.picker.stopped(source))?;
+        let (readings, counts) = picked?;
+        *self.counts() = Arc::new(counts);
+        Ok(readings)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Arc<Counts>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Picker {
+    fn pick(
+        &self,
+        page: &Page,
+        last: &Counts,
+        wanted: &Wanted,
+    ) -> Result<(Readings, Counts), PrometheusError> {
+        let found = self.select(page, wanted)?;
+        Ok(found.read(self.selector.name(), &self.labels, last))
+    }
+
+    fn stopped(&self, source: Stopped) -> PrometheusError {
+        let url = self.endpoint.url.clone();
+        PrometheusError::Stopped { url, source }
     }
 
     /// The page is read to its end even when enough is found: a page that is broken
     /// anywhere is not to be trusted.
-    fn select<'a>(&self, page: &'a Page) -> Result<Found<'a>, PrometheusError> {
+    fn select<'a>(&self, page: &'a Page, wanted: &Wanted) -> Result<Found<'a>, PrometheusError> {
         let url = || self.endpoint.url.clone();
         let mut found = Found::default();
         for sample in Exposition::new(&page.text, Format::of(&page.content_type)) {
+            wanted.check().map_err(|source| self.stopped(source))?;
             let sample =
                 sample.map_err(|source| PrometheusError::Exposition { url: url(), source })?;
-            if !self.selector.matches(&sample) {
-                continue;
+            match self.selector.matches(&sample, wanted) {
+                Ok(true) => found.insert(sample),
+                Ok(false) => continue,
+                Err(MatchError::Stopped(source)) => return Err(self.stopped(source)),
+                Err(error) => found.refuse(&sample, error),
             }
-            found.insert(sample);
             if found.len() > self.max_series {
                 return Err(PrometheusError::TooManySeries {
                     url: url(),
@@ -114,7 +156,7 @@ impl Prometheus {
                 });
             }
         }
-        if found.len() == 0 {
+        if found.is_empty() {
             return Err(PrometheusError::NoSeries {
                 url: url(),
                 selector: self.selector.to_string(),

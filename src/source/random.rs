@@ -7,7 +7,6 @@ use rand::{Rng, RngExt};
 
 use super::{Sampling, Source, Tick};
 use crate::metric::{MetricError, Value};
-use crate::text::excerpt;
 
 /// Up to here every whole number is an `f64` of its own.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
@@ -23,8 +22,8 @@ pub(super) struct Random {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum ParseRandomError {
-    #[error("{given:?} is no range, write random:LOW-HIGH, for example random:1-100")]
-    Shape { given: String },
+    #[error("no range, write random:LOW-HIGH, for example random:1-100")]
+    Shape,
     #[error("the range {low}-{high} is empty, give the smaller number first")]
     Empty { low: Value, high: Value },
     #[error("the ends of the whole-number range {low}-{high} are too large, the largest is 2^53")]
@@ -37,14 +36,10 @@ impl FromStr for Random {
     type Err = ParseRandomError;
 
     fn from_str(text: &str) -> Result<Self, ParseRandomError> {
-        let (low_text, high_text) = halves(text).ok_or_else(|| ParseRandomError::Shape {
-            given: excerpt(text),
-        })?;
+        let (low_text, high_text) = halves(text).ok_or(ParseRandomError::Shape)?;
         let end = |text: &str| -> Result<Value, ParseRandomError> {
             let number = text.parse().ok().filter(|_| !text.starts_with('+'));
-            let number: f64 = number.ok_or_else(|| ParseRandomError::Shape {
-                given: excerpt(text),
-            })?;
+            let number: f64 = number.ok_or(ParseRandomError::Shape)?;
             Ok(Value::try_from(number)?)
         };
         let (low, high) = (end(low_text)?, end(high_text)?);

@@ -1,10 +1,9 @@
-//! Threads for what blocks in a source: files, and the wait for programs.
+//! Threads for the wait for programs and for disks.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-/// The most that sources hold at a time. Programs may run long and files may hang, while
-/// names are to be resolved and the spool is to be written on threads of the same pool.
+/// The most that are held at a time: programs may run long.
 pub(crate) const THREADS_MAX: usize = 64;
 
 static FREE: Semaphore = Semaphore::const_new(THREADS_MAX);

@@ -1,11 +1,10 @@
 //! Writing a spool file, so that what it held before a failed write it holds after it.
 
 use std::io;
-use std::ops::RangeInclusive;
 
 use super::disk::{Disk, DiskFile};
 use super::record::{self, END_LEN, HEADER_LEN};
-use crate::outbox::{Held, Id};
+use crate::outbox::{Held, Removed};
 
 /// How many dead records are let be, whatever the number of points: writing the file
 /// anew waits for the disk three times, so it should be seldom.
@@ -19,40 +18,34 @@ pub(super) struct Log {
     file: Box<dyn DiskFile>,
     /// Where the end mark begins, and the next record will.
     end: u64,
-    /// The points that the file holds, in ascending order.
-    ids: Vec<Id>,
+    /// How many points the file holds.
+    live: usize,
     /// How many records are no point held.
     dead: usize,
+    /// Whether points were added that a loss of power would take.
+    unflushed: bool,
     /// Whether all of the above is known to be so.
     sound: bool,
 }
 
-/// How a file differs from what it should hold.
-pub(super) struct Change<'a> {
-    /// Runs of neighbours in the file that are held no more.
-    removed: Vec<RangeInclusive<Id>>,
-    kept: Vec<Id>,
-    added: &'a [&'a Held],
-    /// How many more records are dead.
-    dead: usize,
-}
-
 impl Log {
     /// Takes up an undamaged file.
-    pub(super) fn resume(file: Box<dyn DiskFile>, end: u64, ids: Vec<Id>, dead: usize) -> Self {
+    pub(super) fn resume(file: Box<dyn DiskFile>, end: u64, live: usize, dead: usize) -> Self {
         Self {
             file,
             end,
-            ids,
+            live,
             dead,
+            unflushed: false,
             sound: true,
         }
     }
 
-    /// Writes a new file, which is on disk but not yet in its place.
-    pub(super) fn create(disk: &mut dyn Disk, held: &[&Held]) -> io::Result<Self> {
-        let mut log = Self::resume(disk.create()?, HEADER_LEN as u64, Vec::new(), 0);
-        let written = log.fill(held);
+    /// Writes a new file, which is on disk but not yet in its place. `next` gives the
+    /// points to write, some at a time, and none at their end.
+    pub(super) fn create(disk: &mut dyn Disk, next: impl FnMut() -> Vec<Held>) -> io::Result<Self> {
+        let mut log = Self::resume(disk.create()?, HEADER_LEN as u64, 0, 0);
+        let written = log.fill(next);
         if written.is_err() {
             // Whatever it took of a disk that may be full is given back.
             let _ = log.file.truncate(0);
@@ -60,9 +53,16 @@ impl Log {
         written.map(|()| log)
     }
 
-    fn fill(&mut self, held: &[&Held]) -> io::Result<()> {
+    fn fill(&mut self, mut next: impl FnMut() -> Vec<Held>) -> io::Result<()> {
         self.file.write_at(&record::header(), 0)?;
-        self.write(held)?;
+        loop {
+            let held = next();
+            self.write(&held)?;
+            if held.is_empty() {
+                break;
+            }
+        }
+        self.unflushed = false;
         self.file.sync()
     }
 
@@ -71,82 +71,54 @@ impl Log {
         self.sound
     }
 
-    /// What to do for the file to hold `held`, which is in ascending order of id.
-    pub(super) fn change_to<'a>(&self, held: &'a [&'a Held]) -> Change<'a> {
-        // An outbox never gives out a lower id than before, so what the file lacks is
-        // newer than all it has.
-        let newest = self.ids.last();
-        let known = newest.map_or(0, |newest| held.partition_point(|held| held.id <= *newest));
-        let (known, added) = held.split_at(known);
-        let mut change = Change {
-            removed: Vec::new(),
-            kept: Vec::with_capacity(known.len()),
-            added,
-            dead: 0,
-        };
-        let mut known = known.iter().peekable();
-        let mut last_is_removed = false;
-        for &id in &self.ids {
-            let is_kept = known.next_if(|held| held.id == id).is_some();
-            if is_kept {
-                change.kept.push(id);
-            } else if let Some(run) = change.removed.last_mut().filter(|_| last_is_removed) {
-                *run = *run.start()..=id;
-            } else {
-                change.removed.push(id..=id);
-            }
-            last_is_removed = !is_kept;
-        }
-        change.dead = self.ids.len() - change.kept.len() + change.removed.len();
-        change
+    /// Whether most of the file would be dead without these points.
+    pub(super) fn is_wasted_without(&self, removed: &[Removed]) -> bool {
+        let live = self.live.saturating_sub(points(removed));
+        live > 0 && self.dead + dead(removed) > live + DEAD_MAX
     }
 
-    /// Whether most of the file would be dead after a change.
-    pub(super) fn is_wasted_by(&self, change: &Change<'_>) -> bool {
-        let live = change.kept.len() + change.added.len();
-        !change.kept.is_empty() && self.dead + change.dead > live + DEAD_MAX
-    }
-
-    /// Brings the change to the file. What is added is on disk then; what is removed
-    /// is only written, since a loss of power can at worst bring it back.
-    pub(super) fn apply(&mut self, change: Change<'_>) -> io::Result<()> {
-        let added = change.added;
-        if !change.removed.is_empty() {
-            self.remove(change)?;
-        }
-        if added.is_empty() {
-            return Ok(());
-        }
-        self.append(|log| log.write(added))?;
-        let synced = self.file.sync();
-        // Once a flush has failed nobody knows what of the file is on disk
-        // (fsync(2), "EIO").
-        self.sound = synced.is_ok();
-        synced
-    }
-
-    fn remove(&mut self, change: Change<'_>) -> io::Result<()> {
-        if change.kept.is_empty() {
+    /// Takes points out. This is only written: a loss of power can at worst bring them back.
+    pub(super) fn remove(&mut self, removed: &[Removed]) -> io::Result<()> {
+        let live = self.live.saturating_sub(points(removed));
+        if live == 0 {
             return self.clear();
         }
         self.append(|log| {
             let mut bytes = Vec::new();
-            for ids in &change.removed {
-                record::put_removed(&mut bytes, ids);
+            for run in removed {
+                record::put_removed(&mut bytes, &(run.first..=run.last));
             }
-            log.write_end(bytes, log.end, change.kept.len())
+            log.write_end(bytes, log.end, live)
         })?;
-        self.dead += change.dead;
-        self.ids = change.kept;
+        self.dead += dead(removed);
         Ok(())
+    }
+
+    /// Adds points, which are on disk after the next [`Log::flush`].
+    pub(super) fn add(&mut self, added: &[Held]) -> io::Result<()> {
+        self.append(|log| log.write(added))
+    }
+
+    /// Waits until a loss of power cannot take what was added.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        if !self.unflushed {
+            return Ok(());
+        }
+        let synced = self.file.sync();
+        // Once a flush has failed nobody knows what of the file is on disk
+        // (fsync(2), "EIO").
+        self.sound = synced.is_ok();
+        self.unflushed = false;
+        synced
     }
 
     /// Cuts the file back to one that holds nothing. The end mark alone does it, as
     /// nothing behind it counts; it takes no new space, so it works on a full disk.
     fn clear(&mut self) -> io::Result<()> {
-        self.ids.clear();
+        self.live = 0;
         self.dead = 0;
         self.end = HEADER_LEN as u64;
+        self.unflushed = false;
         let cleared = self.put_end();
         self.sound = cleared.is_ok();
         cleared
@@ -162,8 +134,7 @@ impl Log {
     }
 
     /// Writes points and the end mark, a chunk at a time.
-    fn write(&mut self, added: &[&Held]) -> io::Result<()> {
-        let live = self.ids.len() + added.len();
+    fn write(&mut self, added: &[Held]) -> io::Result<()> {
         let mut at = self.end;
         let mut bytes = Vec::new();
         for held in added {
@@ -174,8 +145,8 @@ impl Log {
                 bytes.clear();
             }
         }
-        self.write_end(bytes, at, live)?;
-        self.ids.extend(added.iter().map(|held| held.id));
+        self.write_end(bytes, at, self.live + added.len())?;
+        self.unflushed = true;
         Ok(())
     }
 
@@ -184,14 +155,24 @@ impl Log {
         record::put_end(&mut records, live);
         self.file.write_at(&records, at)?;
         self.end = end;
+        self.live = live;
         Ok(())
     }
 
     /// Writes the end mark where it belongs and cuts off what follows it.
     fn put_end(&mut self) -> io::Result<()> {
         let mut mark = Vec::new();
-        record::put_end(&mut mark, self.ids.len());
+        record::put_end(&mut mark, self.live);
         self.file.write_at(&mark, self.end)?;
         self.file.truncate(self.end + END_LEN)
     }
+}
+
+fn points(removed: &[Removed]) -> usize {
+    removed.iter().map(|run| run.points).sum()
+}
+
+/// How many records become dead with these points: theirs, and the removals.
+fn dead(removed: &[Removed]) -> usize {
+    points(removed) + removed.len()
 }

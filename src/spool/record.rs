@@ -35,11 +35,15 @@ pub(super) const HEADER_LEN: usize = MAGIC.len() + 4 + 4;
 const MARKER: [u8; 2] = [0xF7, 0x9D];
 const CRC_AT: usize = MARKER.len();
 const LENGTH_AT: usize = CRC_AT + 4;
-const BODY_AT: usize = LENGTH_AT + 2;
+const LENGTH_LEN: usize = 2;
+const BODY_AT: usize = LENGTH_AT + LENGTH_LEN;
 /// No record is longer: the length of its body is a `u16`.
 pub(super) const RECORD_MAX: usize = BODY_AT + u16::MAX as usize;
 /// The length of the record that ends the file.
 pub(super) const END_LEN: u64 = (BODY_AT + 1 + 8) as u64;
+
+/// The length of a record that removes points.
+const REMOVED_LEN: u64 = (BODY_AT + 1 + 16) as u64;
 
 const KIND_POINT: u8 = 1;
 const KIND_REMOVED: u8 = 2;
@@ -134,15 +138,32 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 /// Reads the record that `bytes` begin with, and its length; none if they begin with
 /// anything else, be it damage or the torn half of a record.
 pub(super) fn read(bytes: &[u8]) -> Option<(Record, usize)> {
+    let (crc, checked) = framed(bytes)?;
+    if crc32fast::hash(checked) != crc {
+        return None;
+    }
+    let body = &checked[LENGTH_LEN..];
+    Some((Body(body).record()?, BODY_AT + body.len()))
+}
+
+/// How many bytes [`read`] had to look at for their CRC-32.
+pub(super) fn checked_bytes(bytes: &[u8]) -> usize {
+    framed(bytes).map_or(0, |(_, checked)| checked.len())
+}
+
+/// The CRC-32 that a record states, and the bytes that it is of; none if there is none,
+/// or its kind or length alone tells that it is none.
+fn framed(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let framed = bytes.strip_prefix(&MARKER)?;
     let (crc, checked) = framed.split_first_chunk()?;
     let (length, body) = checked.split_first_chunk()?;
-    let length = usize::from(u16::from_le_bytes(*length));
-    let body = body.get(..length)?;
-    if crc32fast::hash(&checked[..2 + length]) != u32::from_le_bytes(*crc) {
-        return None;
+    let body = body.get(..usize::from(u16::from_le_bytes(*length)))?;
+    match (body.first()?, body.len() as u64 + BODY_AT as u64) {
+        (&KIND_POINT, _) | (&KIND_REMOVED, REMOVED_LEN) | (&KIND_END, END_LEN) => {}
+        _ => return None,
     }
-    Some((Body(body).record()?, BODY_AT + length))
+    let crc = u32::from_le_bytes(*crc);
+    Some((crc, &checked[..LENGTH_LEN + body.len()]))
 }
 
 /// How many bytes to skip, at least one, to where the next record may begin.

@@ -1,24 +1,24 @@
 //! Reading a spool file, damaged or not, in bounded memory.
 
-use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::Damage;
 use super::disk::DiskFile;
 use super::record::{self, HEADER_LEN, RECORD_MAX, Record, VERSION};
-use crate::metric::{Metric, Point};
-use crate::outbox::{Held, Id};
+use crate::outbox::Restoring;
 
 /// How much of the file is in memory at a time: two records of any length.
 const WINDOW: usize = 2 * RECORD_MAX;
 
-/// What a file holds.
+/// What looks like a record and is none is looked at again, byte by byte. A file that was
+/// made for it could have each byte looked at a thousand times: if it comes to more than
+/// this, on average, the part of the file that is in memory is passed over.
+const WASTE_MAX: u64 = 16;
+
+/// How a file is, beside what it holds.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// The points held.
-    pub(super) held: BTreeMap<Id, Point>,
     /// How many records are no point held: points removed, and their removals.
     pub(super) dead: usize,
     /// Where the end mark begins, if it is the last of an undamaged file. Only such a
@@ -31,7 +31,7 @@ pub(super) struct Scan {
 }
 
 /// Reads a file from its header to its end mark, around whatever is damaged.
-pub(super) fn scan(file: &dyn DiskFile) -> io::Result<Scan> {
+pub(super) fn scan(file: &dyn DiskFile, restoring: &mut Restoring) -> io::Result<Scan> {
     let mut scan = Scan::default();
     let mut window = Window::new(file);
     match record::version(window.bytes()?) {
@@ -44,14 +44,20 @@ pub(super) fn scan(file: &dyn DiskFile) -> io::Result<Scan> {
         _ => {}
     }
 
-    let mut metrics = Metrics::default();
     let mut records = 0;
     let mut skipped = 0;
+    let mut wasted = 0;
     let mut expected = None;
     while !window.bytes()?.is_empty() {
         let at = window.at();
         let Some((record, length)) = record::read(window.bytes()?) else {
-            let damaged = record::next_marker(window.bytes()?);
+            let bytes = window.bytes()?;
+            wasted += record::checked_bytes(bytes) as u64;
+            let damaged = if wasted > WASTE_MAX * (at + RECORD_MAX as u64) {
+                bytes.len()
+            } else {
+                record::next_marker(bytes)
+            };
             skipped += damaged as u64;
             window.advance(damaged);
             continue;
@@ -59,12 +65,11 @@ pub(super) fn scan(file: &dyn DiskFile) -> io::Result<Scan> {
         window.advance(length);
         match record {
             Record::Point(held) => {
-                let Held { id, point } = metrics.shared(held);
-                scan.held.insert(id, point);
+                restoring.held(held);
                 records += 1;
             }
             Record::Removed(ids) => {
-                scan.held.extract_if(ids, |_, _| true).for_each(drop);
+                restoring.left(ids);
                 records += 1;
             }
             Record::End(held) => {
@@ -74,8 +79,8 @@ pub(super) fn scan(file: &dyn DiskFile) -> io::Result<Scan> {
             }
         }
     }
-    scan.dead = records - scan.held.len();
-    let lost = expected.map(|held| held.saturating_sub(scan.held.len() as u64));
+    scan.dead = usize::saturating_sub(records, restoring.len());
+    let lost = expected.map(|held| held.saturating_sub(restoring.len() as u64));
     if skipped > 0 || lost != Some(0) {
         scan.end = None;
         scan.damage = Some(Damage {
@@ -134,22 +139,5 @@ impl<'a> Window<'a> {
     /// The place in the file.
     fn at(&self) -> u64 {
         self.read - self.filled.len() as u64
-    }
-}
-
-/// Metrics read so far. Two weeks of points are mostly the same few metrics.
-#[derive(Default)]
-struct Metrics(HashSet<Arc<Metric>>);
-
-impl Metrics {
-    /// The point with the metric that equal points before it have.
-    fn shared(&mut self, mut held: Held) -> Held {
-        match self.0.get(&held.point.metric) {
-            Some(known) => held.point.metric = known.clone(),
-            None => {
-                self.0.insert(held.point.metric.clone());
-            }
-        }
-        held
     }
 }

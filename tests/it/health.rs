@@ -51,6 +51,10 @@ struct Publisher {
 
 impl Publisher {
     fn start(endpoint: &CloudWatchLocal) -> Self {
+        Self::start_with(endpoint, &[])
+    }
+
+    fn start_with(endpoint: &CloudWatchLocal, more: &[(&str, &str)]) -> Self {
         let port = TcpSocket::new_v4().unwrap();
         port.set_reuseaddr(true).unwrap();
         port.bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -65,6 +69,7 @@ impl Publisher {
             ("HEALTH_FAILURES", "2"),
         ];
         let mut child = program("run", &variables)
+            .envs(more.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -183,6 +188,114 @@ async fn silent_clients_keep_nobody_from_asking() {
     // The oldest had to go, long before its time was over.
     let closed = timeout(Duration::from_secs(3), silent[0].read(&mut [0; 1])).await;
     assert!(matches!(closed, Ok(Ok(0) | Err(_))), "{closed:?}");
+}
+
+#[tokio::test]
+async fn clients_that_come_all_at_once_are_all_answered() {
+    let server = serve(Arc::new(Status::new(3))).await;
+    let addr = server.place().to_string();
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        // Their requests are there before the server looks.
+        let mut client = std::net::TcpStream::connect(&addr).unwrap();
+        let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+        std::io::Write::write_all(&mut client, request).unwrap();
+        client.set_nonblocking(true).unwrap();
+        clients.push(TcpStream::from_std(client).unwrap());
+    }
+    for (number, mut client) in clients.into_iter().enumerate() {
+        let mut response = String::new();
+        let read = client.read_to_string(&mut response).await;
+        assert!(response.starts_with("HTTP/1.1 200 "), "{number}: {read:?}");
+    }
+}
+
+/// Runs as another user, which only root may, from here to the end of this thread.
+#[cfg(target_os = "linux")]
+fn become_user(id: u32) {
+    let id = rustix::process::Uid::from_raw(id);
+    rustix::thread::set_thread_res_uid(id, id, id).unwrap();
+}
+
+/// What `ask` says to this user.
+#[cfg(target_os = "linux")]
+fn asked_as(user: u32, place: &Place) -> Result<String, String> {
+    let place = place.clone();
+    let asking = std::thread::spawn(move || {
+        become_user(user);
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime
+            .block_on(ask(&place))
+            .map_err(|error| error.to_string())
+    });
+    asking.join().unwrap()
+}
+
+/// Abstract names are free for all: who has it is asked of the kernel.
+#[cfg(target_os = "linux")]
+#[test]
+fn local_socket_of_another_user_is_not_believed() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can be two users.
+        return;
+    }
+    let name = format!("cw-publisher/test/{}/owned", std::process::id());
+    let place = Place::Local(name);
+    let served = place.clone();
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let serving = std::thread::spawn(move || {
+        become_user(65532);
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(async {
+            let status = Arc::new(Status::new(3));
+            let _server = Server::start(&served, status, SystemClock).await.unwrap();
+            ready.send(()).unwrap();
+            let _ = ended.await;
+        });
+    });
+    is_ready.recv().unwrap();
+    let refused = asked_as(1000, &place).unwrap_err();
+    for part in ["runs as user 65532", "user 1000"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    for believed in [65532, 0] {
+        let said = asked_as(believed, &place);
+        assert!(said.is_ok(), "{believed}: {said:?}");
+    }
+    drop(end);
+    serving.join().unwrap();
+}
+
+#[tokio::test]
+async fn publisher_whose_only_source_fails_is_unhealthy_and_says_why() {
+    let endpoint = CloudWatchLocal::builder().start().await.unwrap();
+    let mut publisher =
+        Publisher::start_with(&endpoint, &[("METRIC_VALUE", "file:/nowhere/depth")]);
+    let told = publisher.wait_for("health is told").await;
+    let addr = told["place"].as_str().unwrap().to_owned();
+    let mut said = (None, String::new());
+    for _ in 0..6 {
+        publisher.wait_for("source failed").await;
+        said = healthcheck(&addr).await;
+        if said.0 == Some(1) {
+            break;
+        }
+    }
+    let (code, line) = said;
+    assert_eq!(code, Some(1), "{line}");
+    for part in [
+        "unhealthy: the last ",
+        "CustomMetrics",
+        "TestMetric",
+        "/nowhere/depth",
+        "No such file",
+    ] {
+        assert!(line.contains(part), "{line}");
+    }
+    assert_eq!(line.lines().count(), 1);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 // All of this is test code, helpers included.
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod bad_input;
 mod check;
 mod connections;
@@ -16,11 +17,15 @@ mod deploy;
 #[cfg(target_os = "linux")]
 mod example;
 mod health;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod isolation;
 mod kill;
 mod outage;
 mod panics;
+mod parking;
 mod process;
+mod proxies;
 mod recovery;
 mod reload;
 mod sampling;

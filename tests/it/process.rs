@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::support::{Ended, PATIENCE, Setup, endpoint, text};
 
+mod hanging;
 mod signals;
 
 /// A text from outside that tries to be two lines, and more.

@@ -1,19 +1,22 @@
 //! Ticks on a paused clock: when values are taken, and what is late or missed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cw_publisher::clock::Clock;
 use cw_publisher::config::Config;
-use cw_publisher::health::Report;
+use cw_publisher::health::{Condition, Report};
+use cw_publisher::metric::Value;
 use cw_publisher::run::{Summary, run};
+use cw_publisher::source::{Reading, Sampling, Source, Tick};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::support::{
     Capture, FakeClock, FakeSink, FakeSource, Put, at, config, controls, crontab, no_answer,
-    run_for, text,
+    refused, run_for, text,
 };
 
 fn seconds(seconds: i64) -> TimeDelta {
@@ -269,6 +272,123 @@ async fn failures_of_a_namespace_that_a_reload_removed_are_forgotten() {
         .iter()
         .map(|(name, count)| (name.as_str(), *count));
     assert_eq!(failed.collect::<Vec<_>>(), [("New", 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failure_of_a_namespace_that_a_reload_removed_does_not_come_back() {
+    let clock = FakeClock::new();
+    // The request of the first tick is under way when its namespace is removed.
+    let sink =
+        FakeSink::down_until(&clock, seconds(3600), no_answer()).slow(Duration::from_secs(30));
+    let variables = [("PUBLISH_ON_START", "false"), ("RETRY_MAX", "0")];
+    let of = |namespace| {
+        let line = format!("* * * * * name=A value=1 namespace={namespace}");
+        crontab(&line, &variables)
+    };
+    let report = reload_after(of("Old"), of("New"), 40, &clock, &sink).await;
+    assert!(report.failures.is_empty(), "{:?}", report.failures);
+    assert_eq!(report.held, 2, "its points are still held");
+}
+
+#[tokio::test(start_paused = true)]
+async fn senders_of_namespaces_that_reloads_removed_end_when_their_points_are_gone() {
+    let reloads = 500;
+    let clock = FakeClock::new();
+    let down = at(seconds(60 * (reloads / 2)));
+    let sink = FakeSink::new(&clock, move |now, _| match now < down {
+        true => Err(refused(403, "AccessDenied")),
+        false => Ok(()),
+    });
+    let variables = [("PUBLISH_ON_START", "false")];
+    let of = |number| {
+        let line = format!("* * * * * name=A value=1 namespace=N{number}");
+        crontab(&line, &variables)
+    };
+    let (entries, reload) = mpsc::channel(1);
+    let lasting = Duration::from_secs(60 * (reloads as u64 + 3));
+    let running = run(
+        of(0),
+        sink.clone(),
+        clock.clone(),
+        controls(lasting, reload),
+    );
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let reloading = async {
+        for number in 1..=reloads {
+            sleep(Duration::from_secs(60)).await;
+            entries.send(of(number).entries).await.unwrap();
+        }
+        sleep(Duration::from_secs(120)).await;
+        tasks()
+    };
+    let (summary, alive) = tokio::join!(running, reloading);
+    let summary = summary.unwrap();
+    assert!(alive <= 3, "{alive} tasks");
+    // What was held for a namespace arrived in it, though that is published in no more.
+    let accepted = sink.accepted();
+    let namespaces: HashSet<_> = accepted.iter().map(|put| &put.namespace).collect();
+    assert_eq!(namespaces.len() as i64, reloads + 1);
+    assert_eq!((summary.unsent, summary.losses.total()), (0, 0));
+}
+
+/// Gives what it was made with, at every tick.
+#[derive(Debug)]
+struct Gives(Result<usize, &'static str>);
+
+impl Source for Gives {
+    fn sample<'a>(&'a self, _: &'a Tick) -> Sampling<'a> {
+        Box::pin(async {
+            let value = Reading::from(Value::try_from(1.0)?);
+            Ok(vec![value; self.0?].into())
+        })
+    }
+}
+
+/// The health after four ticks of these sources, each of a metric of one namespace.
+async fn health_of(sources: Vec<Arc<dyn Source>>) -> Condition {
+    let clock = FakeClock::new();
+    let lines = (0..sources.len()).map(|i| format!("* * * * * name=M{i} value=1\n"));
+    let lines: String = lines.collect();
+    let mut config = crontab(&lines, &[("PUBLISH_ON_START", "false")]);
+    for (entry, source) in config.entries.iter_mut().zip(sources) {
+        entry.source = source;
+    }
+    let sink = accepts(&clock);
+    let (report, _) = report_after(config, &clock, &sink, Duration::from_secs(230)).await;
+    report.condition
+}
+
+#[tokio::test(start_paused = true)]
+async fn tick_without_a_point_is_a_failed_one_if_a_source_failed() {
+    let fails = || Arc::new(Gives(Err("no such file"))) as Arc<dyn Source>;
+    let gives = |points| Arc::new(Gives(Ok(points))) as Arc<dyn Source>;
+    let late: Arc<dyn Source> = FakeSource::new(Duration::from_secs(6));
+    let rows: [(Vec<Arc<dyn Source>>, &str); 6] = [
+        (vec![fails()], "source of M0: no such file"),
+        (vec![fails(), fails()], "(and 1 more)"),
+        (vec![late], "source of M0: no value within 5000 ms"),
+        // A counter has no increase before its second reading.
+        (vec![gives(0), fails()], "source of M1: no such file"),
+        (vec![gives(0)], ""),
+        (vec![fails(), gives(1)], ""),
+    ];
+    for (number, (sources, why)) in rows.into_iter().enumerate() {
+        match health_of(sources).await {
+            Condition::Unhealthy(reason) => {
+                assert!(
+                    !why.is_empty() && reason.contains(why),
+                    "{number}: {reason}"
+                );
+                let ticks = "ticks of namespace CustomMetrics failed: ";
+                assert!(reason.contains(ticks), "{reason}");
+            }
+            good => assert!(why.is_empty(), "{number}: {good}"),
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,8 +4,7 @@ use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::overview::Overview;
-use crate::config::{Entry, Findings, Place, Problem};
-use crate::text::redact;
+use crate::config::{Entry, Findings, Problem};
 
 /// The whole answer. Without an overview it holds the problems alone.
 pub(super) fn document(overview: Option<&Overview<'_>>, findings: &Findings) -> Value {
@@ -36,14 +35,10 @@ pub(super) fn document(overview: Option<&Overview<'_>>, findings: &Findings) -> 
 }
 
 fn problem(problem: &Problem) -> Value {
-    let mut object = json!({
+    json!({
         "place": problem.place.to_string(),
         "problem": problem.message,
-    });
-    if let Place::Line { text, .. } = &problem.place {
-        object["text"] = text.as_str().into();
-    }
-    object
+    })
 }
 
 fn metric(overview: &Overview<'_>, entry: &Entry) -> Value {
@@ -58,7 +53,7 @@ fn metric(overview: &Overview<'_>, entry: &Entry) -> Value {
         "unit": metric.unit.as_str(),
         "dimensions": dimensions.collect::<Map<_, _>>(),
         "resolution_seconds": metric.resolution.seconds(),
-        "value": redact(&entry.source_text),
+        "value": entry.source_text.to_string(),
         "measures": entry.source.describe(),
         "schedule": entry.schedule.as_str(),
         "zone": entry.schedule.zone().to_string(),
@@ -112,7 +107,7 @@ mod tests {
         let document = document(None, &findings);
         assert_eq!(document["valid"], false);
         assert_eq!(document["problems"][0]["place"], "METRIC_UNIT");
-        assert_eq!(document["problems"][1]["text"], "* * * * * value=1");
+        assert_eq!(document["problems"][1]["place"], "/etc/crontab:1:1");
         assert!(document.get("metrics").is_none());
     }
 }

@@ -1,8 +1,16 @@
 //! The variables that are set to something else than their default, fit to be shown.
 
+use std::path::Path;
+
 use crate::config::Environment;
-use crate::config::setting::{ALL, FOREIGN};
-use crate::text::redact;
+use crate::config::setting::{
+    ALL, CRONTAB, FOREIGN, METRIC_HTTP_HEADERS_FILE, METRIC_VALUE, SPOOL_DIR, Setting,
+};
+use crate::source::shown;
+use crate::text::{self, excerpt, shown_path};
+
+/// Those that name a file or a folder.
+const PATHS: &[Setting] = &[CRONTAB, METRIC_HTTP_HEADERS_FILE, SPOOL_DIR];
 
 /// What is shown in the place of a value that may hold a secret.
 const HIDDEN: &str = "set";
@@ -32,7 +40,7 @@ const SHOWN: &[&str] = &[
 pub(super) fn given(environment: &Environment) -> Vec<(String, String)> {
     let own = ALL.iter().filter_map(|setting| {
         let value = environment.get(*setting)?;
-        (value != setting.default).then(|| (setting.name.to_owned(), redact(value)))
+        (value != setting.default).then(|| (setting.name.to_owned(), own_shown(*setting, value)))
     });
     let names = FOREIGN.iter().flat_map(|setting| setting.name.split(", "));
     let foreign = names.filter_map(|name| {
@@ -41,11 +49,37 @@ pub(super) fn given(environment: &Environment) -> Vec<(String, String)> {
         } else {
             environment.variable(name)
         }?;
-        let shown = SHOWN.contains(&name);
-        let value = if shown { redact(value) } else { HIDDEN.into() };
-        Some((name.to_owned(), value))
+        let shown = if SHOWN.contains(&name) {
+            foreign_shown(name, value)
+        } else {
+            None
+        };
+        Some((name.to_owned(), shown.unwrap_or_else(|| HIDDEN.into())))
     });
     own.chain(foreign).collect()
+}
+
+/// A crontab makes this program ignore some settings, and then nobody has read them.
+fn own_shown(setting: Setting, value: &str) -> String {
+    if setting == METRIC_VALUE {
+        return shown(value).unwrap_or_else(|| HIDDEN.into());
+    }
+    if PATHS.contains(&setting) {
+        return shown_path(Path::new(value));
+    }
+    if text::given(value).is_empty() {
+        return HIDDEN.into();
+    }
+    excerpt(value)
+}
+
+fn foreign_shown(name: &str, value: &str) -> Option<String> {
+    if name.contains("ENDPOINT") {
+        // Built from what was read of it: no user, no query.
+        return shown(value).filter(|_| value.starts_with("http"));
+    }
+    let is_path = value.starts_with('/');
+    (is_path || !text::given(value).is_empty()).then(|| excerpt(value))
 }
 
 #[cfg(test)]
@@ -69,10 +103,10 @@ mod tests {
         assert_eq!(
             given,
             [
-                ("METRIC_VALUE", "http://***@host/x"),
+                ("METRIC_VALUE", "http://host/x"),
                 ("SCHEDULE", "*/5 * * * *"),
                 ("AWS_SECRET_ACCESS_KEY", "set"),
-                ("AWS_ENDPOINT_URL", "http://***@host"),
+                ("AWS_ENDPOINT_URL", "http://host/"),
                 ("HTTPS_PROXY", "set"),
             ]
         );

@@ -3,7 +3,7 @@
 use super::LineError;
 use super::words::Word;
 use crate::source::Uses;
-use crate::text::excerpt;
+use crate::text::Hidden;
 
 macro_rules! keys {
     ($($key:ident),+ $(,)?) => {
@@ -44,13 +44,11 @@ impl Keys {
     /// Takes one pair of the line.
     pub(super) fn take(&mut self, pair: &Word) -> Result<(), LineError> {
         let Some((key, value)) = pair.pair() else {
-            return Err(LineError::NotAPair {
-                given: excerpt(&pair.text),
-            });
+            return Err(LineError::NotAPair);
         };
         let Some((key, slot)) = self.slot(key) else {
             return Err(LineError::Key {
-                given: excerpt(key),
+                given: Hidden::new(key),
             });
         };
         if slot.replace(value).is_some() {

@@ -121,7 +121,7 @@ mod tests {
     fn texts(line: &str) -> Vec<String> {
         match split(line) {
             Ok(words) => words.into_iter().map(|word| word.text).collect(),
-            Err(fault) => panic!("{} at {}", fault.message, fault.column),
+            Err(fault) => panic!("{} at {}", fault.error, fault.column),
         }
     }
 
@@ -151,7 +151,7 @@ mod tests {
         ] {
             let (name, word) = assignment(line).unwrap();
             assert_eq!(name.text, "A");
-            let word = word.map_err(|fault| fault.message).unwrap();
+            let word = word.unwrap();
             assert_eq!(
                 (word.text.as_str(), word.column),
                 (value, column),

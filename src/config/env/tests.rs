@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::properties::cases;
 
 fn read(variables: impl IntoIterator<Item = (String, String)>) -> (Option<Config>, Findings) {
     let pair = |(name, value): (String, String)| (name.into(), value.into());
@@ -66,7 +67,7 @@ fn a_value() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #![proptest_config(cases(10_000))]
 
     /// Those of this module; metrics, schedules and sources have their own.
     #[test]

@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use super::*;
 use crate::metric::{Metric, Point, Resolution, Unit, Value};
-use crate::outbox::Outbox;
+use crate::outbox::{Limits, Outbox};
 use crate::publish::FailureKind;
 
-mod search;
+mod unknown;
 
 const RETRY: Retry = Retry {
     max: 3,
@@ -21,7 +21,8 @@ type Service<'a> = dyn FnMut(&[usize]) -> Result<(), Failure> + 'a;
 #[derive(Debug, Default)]
 struct Fate {
     accepted: BTreeSet<usize>,
-    refused: BTreeSet<usize>,
+    rejected: BTreeSet<usize>,
+    parked: BTreeSet<usize>,
     held: usize,
     delays: Vec<Duration>,
     requests: usize,
@@ -40,7 +41,10 @@ fn batch(points: usize) -> Batch {
         at: chrono::DateTime::UNIX_EPOCH,
         value: Value::try_from(i as f64).unwrap(),
     };
-    let mut outbox = Outbox::new(usize::MAX);
+    let mut outbox = Outbox::new(Limits {
+        points: usize::MAX,
+        bytes: usize::MAX,
+    });
     outbox.push((0..points).map(point).collect());
     outbox.next_batch(&metric.namespace).unwrap()
 }
@@ -50,7 +54,10 @@ fn values(batch: &Batch) -> Vec<usize> {
 }
 
 fn deliver(points: usize, service: &mut Service) -> Fate {
-    let mut delivery = Delivery::new(batch(points), RETRY);
+    fate_of(Delivery::new(batch(points), RETRY), service)
+}
+
+fn fate_of(mut delivery: Delivery, service: &mut Service) -> Fate {
     let mut fate = Fate::default();
     loop {
         match delivery.step() {
@@ -65,9 +72,10 @@ fn deliver(points: usize, service: &mut Service) -> Fate {
                 for outcome in delivery.answer(service(&values(&batch)), &mut rand::rng()) {
                     match outcome {
                         Outcome::Accepted(batch) => fate.accepted.extend(values(&batch)),
-                        Outcome::Refused(batch, _) => fate.refused.extend(values(&batch)),
+                        Outcome::Rejected(batch, _) => fate.rejected.extend(values(&batch)),
+                        Outcome::Parked(batch, _) => fate.parked.extend(values(&batch)),
                         Outcome::Held(_) => fate.held += 1,
-                        Outcome::Retrying { .. } | Outcome::Parting(_) => {}
+                        Outcome::Retrying { .. } | Outcome::Splitting(_) => {}
                     }
                 }
             }
@@ -126,7 +134,7 @@ fn assert_exactly_the_bad_are_dropped(name: impl Fn(usize) -> String + Copy) {
     for points in [1, 2, 3, 10, 999, 1000] {
         for bad in poisons(points) {
             let fate = deliver(points, &mut poisoned(&bad, name));
-            assert_eq!(fate.refused, bad, "of {points}");
+            assert_eq!(fate.rejected, bad, "of {points}");
             assert_eq!(fate.accepted.len(), points - bad.len(), "of {points}");
             let bound = 2.0 * bad.len() as f64 * (points as f64).log2() + 2.0;
             assert!(
@@ -155,7 +163,7 @@ fn bad_points_that_are_named_together_cost_a_request_each_and_two() {
         }
         Err(refusal(400, "InvalidParameterValue", lines.join("\n")))
     });
-    assert_eq!(fate.refused, bad);
+    assert_eq!(fate.rejected, bad);
     assert_eq!((fate.accepted.len(), fate.requests), (997, 5));
 }
 
@@ -169,7 +177,7 @@ fn wrongly_named_members_cost_no_good_point() {
     for wrong in [0, 1, 4, 9, 10, 1000] {
         let bad = BTreeSet::from([3, 7]);
         let fate = deliver(10, &mut poisoned(&bad, |_| named(wrong)));
-        assert_eq!(fate.refused, bad, "member {wrong} named");
+        assert_eq!(fate.rejected, bad, "member {wrong} named");
         assert_eq!(fate.accepted.len(), 8);
     }
 }
@@ -188,7 +196,7 @@ fn unanswered_batch_is_sent_again_then_held() {
     for (retry, delay) in (0..).zip(&fate.delays) {
         assert!(*delay <= RETRY.bound(retry), "{delay:?}");
     }
-    assert!(fate.accepted.is_empty() && fate.refused.is_empty());
+    assert!(fate.accepted.is_empty() && fate.rejected.is_empty());
 }
 
 #[test]
@@ -223,7 +231,7 @@ fn failure_during_isolation_holds_the_rest() {
         }
     });
     assert_eq!(fate.accepted, BTreeSet::from([0, 1]));
-    assert_eq!((fate.refused.len(), fate.held), (0, 1));
+    assert_eq!((fate.rejected.len(), fate.held), (0, 1));
 }
 
 #[test]
@@ -245,12 +253,12 @@ fn point_that_is_too_large_among_others_is_refused() {
         }
         Ok(())
     });
-    assert_eq!(fate.refused, BTreeSet::from([2]));
+    assert_eq!(fate.rejected, BTreeSet::from([2]));
     assert_eq!((fate.accepted.len(), fate.held), (3, 0));
 }
 
 #[test]
 fn nothing_is_lost_to_a_way_that_takes_no_request_at_all() {
     let fate = deliver(4, &mut |_| Err(refusal(413, "", String::new())));
-    assert!(fate.refused.is_empty() && fate.held > 0);
+    assert!(fate.rejected.is_empty() && fate.held > 0);
 }

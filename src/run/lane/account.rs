@@ -1,15 +1,19 @@
 //! What a lane tells of its work: log lines, the status, and the account of an outage.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::{Delivered, Ending, Lane};
+use super::Lane;
+use super::round::{Delivered, Ending};
 use crate::clock::Clock;
+use crate::health::brief;
 use crate::outbox::Batch;
 use crate::publish::{Failure, Sink};
+use crate::run::store::Share;
 use crate::run::{millis, rfc3339};
 use crate::telemetry::chain;
 
@@ -30,19 +34,25 @@ pub(super) struct Account {
 impl<S: Sink, C: Clock> Lane<S, C> {
     /// Tells the status how a tick went once all of it was tried. What is tried again
     /// between ticks may end a row of failures, but is no further one.
-    pub(super) fn tell(&mut self, batch: &Batch, delivered: &Delivered, is_tick: bool) {
+    pub(super) fn tell(&mut self, batch: &Batch, delivered: &Delivered, share: Share) {
+        let is_tick = share == Share::Tick;
         let status = &self.shared.status;
         match &delivered.ending {
             Ending::Failed(failure) if is_tick => {
                 let tick = batch.points().map(|point| point.at).max();
                 if self.failed_tick != tick {
-                    status.failed(&self.namespace, &chain(failure));
+                    status.failed(&self.namespace, brief(failure));
                 }
                 self.failed_tick = tick;
             }
             Ending::Done if self.shared.store().has_tick(&self.namespace) => {}
             Ending::Done if delivered.accepted > 0 => {
-                status.succeeded(&self.namespace, self.shared.clock.now());
+                let now = self.shared.clock.now();
+                if is_tick {
+                    status.succeeded(&self.namespace, now);
+                } else {
+                    status.caught_up(&self.namespace, now);
+                }
             }
             Ending::Done if is_tick => {
                 status.failed(&self.namespace, "all of its points were refused");
@@ -70,7 +80,8 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             return;
         };
         self.shared.status.recovered(&self.namespace);
-        let lost = self.shared.store().losses_of(&self.namespace).total() - outage.lost_before;
+        let losses = self.shared.store().losses_of(&self.namespace);
+        let lost = losses.total().saturating_sub(outage.lost_before);
         let seconds = (self.shared.clock.now() - outage.since).num_seconds();
         info!(
             namespace = %self.namespace,
@@ -81,7 +92,13 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         );
     }
 
-    pub(super) fn failed(&mut self, batch: &Batch, failure: &Failure, attempts: u32) {
+    pub(super) fn failed(
+        &mut self,
+        batch: &Batch,
+        failure: &Failure,
+        attempts: u32,
+        is_news: bool,
+    ) {
         let mut store = self.shared.store();
         store.postpone(batch);
         let held = store.held_of(&self.namespace);
@@ -92,6 +109,9 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             lost_before,
             replayed: 0,
         });
+        if !is_news {
+            return;
+        }
         error!(
             namespace = %self.namespace,
             attempts,
@@ -102,7 +122,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         );
     }
 
-    pub(super) fn refused(&self, batch: &Batch, failure: &Failure) {
+    pub(super) fn rejected(&self, batch: &Batch, failure: &Failure) {
         self.shared.store().refuse(batch);
         for point in batch.points() {
             warn!(
@@ -113,6 +133,25 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                 "point refused and dropped"
             );
         }
+    }
+
+    /// Puts points behind all others. What is known to be refused is tried quietly.
+    pub(super) fn parked(&mut self, batch: &Batch, failure: &Failure) {
+        let reason: Arc<str> = failure.reason().into();
+        let now = self.shared.clock.now();
+        let (next_try, news) = self.shared.store().park(batch, &reason, now);
+        for held in news {
+            warn!(
+                metric = %held.point.metric,
+                value = held.point.value.get(),
+                point_timestamp = rfc3339(held.point.at),
+                code = &*reason,
+                next_try = rfc3339(next_try),
+                error = chain(failure),
+                "point parked"
+            );
+        }
+        self.last_parked = Some((reason, now));
     }
 
     pub(super) fn retrying(&self, attempt: u32, failure: &Failure, delay: Duration) {

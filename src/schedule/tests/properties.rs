@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::properties::cases;
 
 /// Zones with seasons of an hour, half an hour and two hours, with gaps at midnight, with
 /// a month of exceptions, and with a day left out.
@@ -49,7 +50,7 @@ fn a_moment(zone: Zone) -> impl Strategy<Value = DateTime<Utc>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn next_is_the_first_that_is_due(
@@ -73,7 +74,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #![proptest_config(cases(10_000))]
 
     #[test]
     fn no_text_and_no_moment_makes_it_panic(

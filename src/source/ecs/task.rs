@@ -7,6 +7,7 @@
 use serde_json::Value as Json;
 
 use crate::metric::{Dimension, MetricError};
+use crate::source::json::{VALUES_MAX, whole};
 use crate::text::excerpt;
 
 /// From here on a limit is none: where no limit is set, version 1 of the control
@@ -45,6 +46,8 @@ pub(super) enum TaskError {
         read: String,
         source: serde_json::Error,
     },
+    #[error("the answer has more than {VALUES_MAX} values")]
+    TooLarge,
     #[error("expected {what} at {pointer}, read {read}")]
     Unexpected {
         what: &'static str,
@@ -219,10 +222,11 @@ fn number(found: &Json, pointer: impl Fn() -> String) -> Result<Option<f64>, Fig
 }
 
 fn json(text: &str) -> Result<Json, TaskError> {
-    serde_json::from_str(text).map_err(|source| TaskError::NotJson {
+    let read = whole(text).map_err(|source| TaskError::NotJson {
         read: excerpt(text.trim()),
         source,
-    })
+    })?;
+    read.ok_or(TaskError::TooLarge)
 }
 
 fn text<'a>(json: &'a Json, pointer: &'static str) -> Result<&'a str, TaskError> {

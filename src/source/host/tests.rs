@@ -228,7 +228,7 @@ fn what_a_host_does_not_have_is_refused_with_the_nearest() {
         ("disk", "host:disk:/path"),
         ("disk:data", "host:disk:/path"),
         ("cpus", "did you mean host:cpu?"),
-        ("temperature", "\"temperature\"; there are host:cpu"),
+        ("temperature", "no such figure; there are host:cpu"),
     ] {
         let error = bad.parse::<Host>().unwrap_err().to_string();
         assert!(error.contains(part), "{error}");

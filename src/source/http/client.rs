@@ -14,7 +14,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 
 use super::connect::{BoxError, Connection, Connector};
+use super::names::Names;
 use super::url::HttpUrl;
+use crate::files::Files;
 use crate::source::READ_MAX;
 use crate::text::excerpt_bytes;
 
@@ -47,7 +49,10 @@ impl fmt::Debug for HttpConfig {
 
 /// A client, made once. Certificates are read at the first use of `https`.
 #[derive(Debug)]
-pub(crate) struct HttpClient(Connector);
+pub(crate) struct HttpClient {
+    connector: Connector,
+    files: Files,
+}
 
 /// A GET to make.
 #[derive(Clone, Debug)]
@@ -124,8 +129,16 @@ impl Request {
 impl HttpClient {
     /// A client with these settings; the environment is not consulted for proxies.
     #[must_use]
-    pub(crate) fn new(config: HttpConfig) -> Self {
-        Self(Connector::new(config))
+    pub(crate) fn new(config: HttpConfig, files: &Files, names: &Names) -> Self {
+        Self {
+            connector: Connector::new(config, names.clone()),
+            files: files.clone(),
+        }
+    }
+
+    /// What files of headers are read with.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The page at a URL or where it redirects to.
@@ -159,7 +172,7 @@ impl HttpClient {
 
     /// Connects to `scheme://host:port` without a proxy and says nothing there.
     pub(crate) async fn open(&self, to: &http::Uri) -> Result<(), BoxError> {
-        self.0.open(to).await.map(drop)
+        self.connector.open(to).await.map(drop)
     }
 }
 
@@ -182,7 +195,7 @@ impl HttpClient {
             url: url.clone(),
             source,
         };
-        let connection = self.0.connect(url).await?;
+        let connection = self.connector.connect(url).await?;
         let message = message(request, &connection);
         let (mut sender, driver) = http1::Builder::new()
             .max_buf_size(HEAD_MAX)

@@ -7,7 +7,7 @@ use http::{HeaderMap, Uri};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -18,7 +18,9 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::client::{HttpConfig, HttpError};
+use super::names::Names;
 use super::url::HttpUrl;
+use crate::proxy::Proxies;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type HttpStream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -50,23 +52,23 @@ impl ForwardProxy {
 /// Makes connections.
 #[derive(Debug)]
 pub(super) struct Connector {
-    tcp: HttpConnector,
-    proxies: Matcher,
+    tcp: HttpConnector<Names>,
+    proxies: Proxies,
     ca_bundle: Option<Vec<u8>>,
     tls: OnceCell<Arc<ClientConfig>>,
 }
 
 impl Connector {
-    pub(super) fn new(config: HttpConfig) -> Self {
-        let mut tcp = HttpConnector::new();
+    pub(super) fn new(config: HttpConfig, names: Names) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(names);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let proxies = Matcher::builder()
-            .http(config.http_proxy)
-            .https(config.https_proxy)
-            .all(config.all_proxy)
-            .no(config.no_proxy)
-            .build();
+        let proxies = Proxies::new(
+            &config.http_proxy,
+            &config.https_proxy,
+            &config.all_proxy,
+            &config.no_proxy,
+        );
         Self {
             tcp,
             proxies,
@@ -76,7 +78,8 @@ impl Connector {
     }
 
     pub(super) async fn connect(&self, url: &HttpUrl) -> Result<Connection, HttpError> {
-        let proxy = self.proxies.intercept(url.uri());
+        let proxy = self.proxies.of(url.uri());
+        let proxy = proxy.map(|proxy| proxy.parsed().clone());
         let through = proxy.as_ref().map(place);
         let failed = |source| HttpError::Connect {
             url: url.clone(),

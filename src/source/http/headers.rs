@@ -1,10 +1,16 @@
 //! A file of request headers, read at each request so that a rotated token is taken up.
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::source::{Options, threads};
+use crate::files::Files;
+use crate::source::Options;
+
+/// The longest file that is read. Servers take a few KiB of headers, hyper no more than this.
+const SIZE_MAX: usize = 64 * 1024;
 
 /// The file, if one is set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,8 +22,10 @@ pub(crate) enum HeadersError {
     #[error("read the request headers in {path}")]
     Read {
         path: PathBuf,
-        source: std::io::Error,
+        source: Arc<io::Error>,
     },
+    #[error("{path} is not UTF-8 text")]
+    NotText { path: PathBuf },
     #[error("{path}, line {line}: expected a header such as Authorization: Bearer TOKEN")]
     Line { path: PathBuf, line: usize },
 }
@@ -28,20 +36,18 @@ impl HeadersFile {
     }
 
     /// The headers; empty if no file is set.
-    pub(crate) async fn read(&self) -> Result<HeaderMap, HeadersError> {
+    pub(crate) async fn read(&self, files: &Files) -> Result<HeaderMap, HeadersError> {
         let Some(path) = &self.0 else {
             return Ok(HeaderMap::new());
         };
-        let file = path.clone();
-        let content = threads::run(move || std::fs::read_to_string(file)).await;
-        let content = content
-            .map_err(std::io::Error::from)
-            .flatten()
-            .map_err(|source| HeadersError::Read {
-                path: path.clone(),
-                source,
-            })?;
-        parse(&content).map_err(|line| HeadersError::Line {
+        let content = files.read(path, SIZE_MAX).await;
+        let content = content.map_err(|source| HeadersError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let content =
+            str::from_utf8(&content).map_err(|_| HeadersError::NotText { path: path.clone() })?;
+        parse(content).map_err(|line| HeadersError::Line {
             path: path.clone(),
             line,
         })
@@ -72,7 +78,10 @@ fn header(line: &str) -> Option<(HeaderName, HeaderValue)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::properties::cases;
 
     #[test]
     fn headers_are_read_line_by_line() {
@@ -86,7 +95,9 @@ mod tests {
     async fn error_names_the_line_and_hides_its_content() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "A: b\nBearer secret\n").unwrap();
-        let error = HeadersFile(Some(file.path().into())).read().await;
+        let error = HeadersFile(Some(file.path().into()))
+            .read(&Files::default())
+            .await;
         let error = error.unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");
         assert!(!error.contains("secret"), "{error}");
@@ -94,8 +105,50 @@ mod tests {
 
     #[tokio::test]
     async fn missing_file_is_an_error() {
-        let error = HeadersFile(Some("/nowhere/headers".into())).read().await;
+        let files = Files::default();
+        let absent = HeadersFile(Some("/nowhere/headers".into()));
+        let error = absent.read(&files).await;
         assert!(matches!(error, Err(HeadersError::Read { .. })));
-        assert!(HeadersFile(None).read().await.unwrap().is_empty());
+        assert!(HeadersFile(None).read(&files).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_has_no_end_is_not_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(SIZE_MAX as u64 + 1).unwrap();
+        for path in ["/dev/zero".into(), file.path().to_owned()] {
+            let error = HeadersFile(Some(path)).read(&Files::default()).await;
+            assert!(matches!(error, Err(HeadersError::Read { .. })), "{error:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(10_000))]
+
+        #[test]
+        fn any_text_is_read_or_refused_at_one_of_its_lines(
+            text in prop_oneof![any::<String>(), "[A-Za-z:# \n\r\t\u{e9}-]{0,60}"],
+        ) {
+            match parse(&text) {
+                Ok(headers) => prop_assert!(headers.len() <= text.lines().count()),
+                Err(line) => prop_assert!((1..=text.lines().count()).contains(&line)),
+            }
+        }
+
+        #[test]
+        fn headers_that_are_written_are_those_that_are_read(
+            written in prop::collection::vec(("[A-Za-z-]{1,6}", "([!-~]([ -~]{0,8}[!-~])?)?"), 0..6),
+            end in prop::sample::select(vec!["\n", "\r\n", "\n\n", "\n # x\n"]),
+        ) {
+            let lines = written.iter().map(|(name, value)| format!("{name} : {value} {end}"));
+            let read = parse(&lines.collect::<String>()).unwrap();
+            for (name, _) in &written {
+                let expected = written.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+                let expected: Vec<_> = expected.map(|(_, value)| value.as_str()).collect();
+                let values = read.get_all(name).iter().map(|value| value.to_str().unwrap());
+                prop_assert_eq!(values.collect::<Vec<_>>(), expected);
+            }
+            prop_assert_eq!(read.len(), written.len());
+        }
     }
 }

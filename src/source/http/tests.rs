@@ -8,6 +8,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::server::{Server, closed_port, head, ok, status};
 use super::*;
+use crate::files::Files;
 use crate::source::READ_MAX;
 
 /// Made once with openssl: a CA and a certificate for localhost and 127.0.0.1.
@@ -15,9 +16,13 @@ const CA: &[u8] = include_bytes!("../../../tests/fixtures/tls/ca.pem");
 const SERVER: &[u8] = include_bytes!("../../../tests/fixtures/tls/server.pem");
 const SERVER_KEY: &[u8] = include_bytes!("../../../tests/fixtures/tls/server.key");
 
+fn client(config: HttpConfig) -> HttpClient {
+    HttpClient::new(config, &Files::default(), &Names::default())
+}
+
 async fn read_with(config: HttpConfig, text: &str, options: &Options) -> Result<f64, String> {
     let source = Http::new(text, options).unwrap();
-    match source.value(&HttpClient::new(config)).await {
+    match source.value(&client(config)).await {
         Ok(value) => Ok(value.get()),
         Err(error) => Err(crate::telemetry::chain(&error)),
     }
@@ -300,7 +305,7 @@ async fn settings_and_errors_hide_passwords() {
         ..HttpConfig::default()
     };
     assert!(!format!("{config:?}").contains("secret"));
-    assert!(!format!("{:?}", HttpClient::new(config.clone())).contains("secret"));
+    assert!(!format!("{:?}", client(config.clone())).contains("secret"));
     let url = "http://you:secret@metrics.invalid/?key=secret";
     let error = read_with(config, url, &Options::default()).await;
     let error = error.unwrap_err();

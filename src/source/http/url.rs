@@ -29,8 +29,10 @@ struct Parts {
 pub enum ParseUrlError {
     #[error("the URL is malformed, write http://host:port/path")]
     Malformed { source: url::ParseError },
-    #[error("the URL begins with {scheme}:, write http://host:port/path or https://host/path")]
-    Scheme { scheme: String },
+    #[error(
+        "the URL does not begin with http:// or https://, write http://host:port/path or https://host/path"
+    )]
+    Scheme,
     #[error(
         "the URL has characters beyond ASCII, percent-encode those of the path and write the host's name as xn--…"
     )]
@@ -87,9 +89,7 @@ impl HttpUrl {
 
     fn new(mut url: Url) -> Result<Self, ParseUrlError> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(ParseUrlError::Scheme {
-                scheme: excerpt(url.scheme()),
-            });
+            return Err(ParseUrlError::Scheme);
         }
         let basic_auth = basic_auth(&url);
         // Neither can fail for a URL with a host, which these schemes always have.
@@ -132,12 +132,15 @@ impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = self.0.url.clone();
         shown.set_query(None);
-        let query = if self.0.url.query().is_some() {
-            "?…"
-        } else {
-            ""
-        };
-        write!(f, "{}{query}", excerpt(shown.as_str()))
+        // A user name is cut off by a '/' in the password, and then that is a path.
+        let mut more = "";
+        if shown.path().contains('@') {
+            shown.set_path("");
+            more = "…";
+        } else if self.0.url.query().is_some() {
+            more = "?…";
+        }
+        write!(f, "{}{more}", excerpt(shown.as_str()))
     }
 }
 
@@ -162,7 +165,10 @@ fn basic_auth(url: &Url) -> Option<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::properties::cases;
 
     #[test]
     fn secrets_are_neither_shown_nor_sent_in_the_target() {
@@ -209,12 +215,65 @@ mod tests {
         for (text, part) in [
             ("http://me:secret@", "malformed"),
             ("http://me:secret@host:99999/", "malformed"),
-            ("ftp://me:secret@host/", "begins with ftp:"),
+            ("ftp://me:secret@host/", "does not begin with http://"),
         ] {
             let error = text.parse::<HttpUrl>().unwrap_err();
             let error = crate::telemetry::chain(&error);
             assert!(error.contains(part), "{error}");
             assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(10_000))]
+
+        #[test]
+        fn any_text_is_read_or_refused(
+            start in prop::sample::select(vec!["", "http://", "https://", "http:/", "HTTP://"]),
+            text in prop_oneof![any::<String>(), "[a-z0-9.:/@?#%\\[\\]\\\\ -]{0,40}"],
+            place in prop_oneof![any::<String>(), "[a-z0-9.:/@?#%\\[\\]\\\\ -]{0,40}"],
+        ) {
+            let Ok(url) = format!("{start}{text}").parse::<HttpUrl>() else { return Ok(()) };
+            prop_assert!(url.uri().host().is_some_and(|host| !host.is_empty()));
+            prop_assert!(!url.host_header().is_empty());
+            let again: HttpUrl = url.uri().to_string().parse().unwrap();
+            prop_assert_eq!(again.uri(), url.uri());
+            if let Ok(next) = url.join(&place) {
+                prop_assert!(next.basic_auth().is_none()
+                    || next.is_same_origin(&url)
+                    || place.contains('@'));
+            }
+        }
+
+        #[test]
+        fn parts_that_are_written_are_those_that_are_read(
+            user in "[a-z]{0,4}",
+            password in "[A-Z%:]{0,6}",
+            host in "[a-z][a-z0-9.-]{0,8}[a-z]",
+            port in prop::option::of(1_u16..),
+            path in "(/[a-z0-9._-]{1,4}){0,3}",
+            query in prop::option::of("[A-Z=&]{0,6}"),
+        ) {
+            let secret = password.replace('%', "%25").replace(':', "%3A");
+            let port_text = port.map(|port| format!(":{port}")).unwrap_or_default();
+            let query_text = query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
+            let user_info = if user.is_empty() && password.is_empty() {
+                String::new()
+            } else {
+                format!("{user}:{secret}@")
+            };
+            let text = format!("http://{user_info}{host}{port_text}{path}{query_text}");
+            let Ok(url) = text.parse::<HttpUrl>() else { return Ok(()) };
+            prop_assert_eq!(url.host(), &host);
+            prop_assert_eq!(url.uri().port_u16(), port.filter(|port| *port != 80));
+            prop_assert_eq!(url.uri().query(), query.as_deref());
+            let basic = url.basic_auth().map(|basic| basic.to_str().unwrap().to_owned());
+            let plain = format!("{user}:{password}");
+            let expected = format!("Basic {}", STANDARD.encode(plain));
+            prop_assert_eq!(basic, (!user_info.is_empty()).then_some(expected));
+            // Only what is secret is in upper case.
+            let shown = format!("{url} {url:?}").replace("HttpUrl", "");
+            prop_assert!(!shown.contains(|c: char| c.is_ascii_uppercase()), "{}", shown);
         }
     }
 }

@@ -121,8 +121,11 @@ fn other_targets_are_refused() {
     for (text, part) in [
         ("", "a target is missing"),
         ("host:80", "no scheme, write tcp://host:port"),
-        ("ftp://host/", "ftp:// is not known here, write tcp://host"),
-        ("udp://host:1", "udp:// is not known here"),
+        (
+            "ftp://host/",
+            "scheme of the target is not known here, write tcp://host",
+        ),
+        ("udp://host:1", "is not known here"),
         ("tcp://", "no tcp://host:port"),
         ("tcp://host", "the port is missing"),
         ("tcp://host:", "the port is missing"),

@@ -52,6 +52,6 @@ impl Scrapes {
 async fn ask(endpoint: &Endpoint, client: &HttpClient) -> Result<Page, ScrapeError> {
     let mut request = Request::new(endpoint.url.clone());
     request.accept = HeaderValue::from_static(ACCEPT);
-    request.headers = endpoint.headers.read().await?;
+    request.headers = endpoint.headers.read(client.files()).await?;
     Ok(client.get(&request).await?)
 }

@@ -4,11 +4,23 @@
 use std::fmt;
 use std::str::FromStr;
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 
 use super::exposition::{Kind, Sample};
 use super::scan::Scan;
+use crate::source::computing::{Stopped, Wanted};
 use crate::text::excerpt;
+
+/// The longest selector. Some name a hundred things, each as long as the name of a pod.
+const LENGTH_MAX: usize = 4096;
+
+/// How large an expression may get, in bytes of what it is compiled to: a step of the search
+/// takes time in proportion. So much that an expression may be as long as a selector.
+const REGEX_SIZE_MAX: usize = 160 * 1024;
+
+/// The longest value that is compared with an expression: the search has as many steps. A
+/// dimension takes 1024 characters, so what is longer only serves to be selected by.
+const MATCHED_MAX: usize = 4096;
 
 /// One metric and what its labels must be.
 #[derive(Clone, Debug)]
@@ -34,24 +46,33 @@ enum Test {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum ParseSelectorError {
-    #[error("expected {expected} at {rest:?}, write name{{label=\"value\",other=~\"regex\"}}")]
-    Malformed {
-        expected: &'static str,
-        rest: String,
-    },
     #[error(
-        "expected a value in quotes at {rest:?}; shells and crontabs take quotes away, so put the whole value in single quotes: '…#name{{label=\"value\"}}'"
+        "expected {expected} at character {at} of the selector, write name{{label=\"value\",other=~\"regex\"}}"
     )]
-    Unquoted { rest: String },
+    Malformed { expected: &'static str, at: usize },
+    #[error(
+        "expected a value in quotes at character {at} of the selector; shells and crontabs take quotes away, so put the whole value in single quotes: '…#name{{label=\"value\"}}'"
+    )]
+    Unquoted { at: usize },
+    #[error("it is {length} bytes long, a selector has up to {LENGTH_MAX}")]
+    TooLong { length: usize },
     #[error("a selector needs the name of one metric, write name{{label=\"value\"}}")]
     NoName,
     #[error(
-        "the regular expression {given:?} cannot be used here (Unicode classes such as \\pL are not known)"
+        "a regular expression of the selector cannot be used here (Unicode classes such as \\pL are not known, and repetitions must not make it large)"
     )]
-    Regex {
-        given: String,
-        source: regex_lite::Error,
-    },
+    Regex { source: regex_lite::Error },
+}
+
+/// Why it is not known whether a sample is meant.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum MatchError {
+    #[error(
+        "the label {label} has {length} bytes, a regular expression is compared with up to {MATCHED_MAX}"
+    )]
+    TooLong { label: String, length: usize },
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl Selector {
@@ -61,12 +82,20 @@ impl Selector {
         &self.name
     }
 
-    /// Whether a sample is meant. A histogram's or summary's own name means its sum and
+    /// Whether a sample is meant, as long as somebody wants to know. A histogram's or summary's own name means its sum and
     /// count (but its quantiles if they are asked for by their label), and a family's name
     /// means the one number that the other kinds have.
-    #[must_use]
-    pub fn matches(&self, sample: &Sample<'_>) -> bool {
-        self.is_named(sample) && self.matchers.iter().all(|m| m.matches(sample))
+    pub(super) fn matches(&self, sample: &Sample<'_>, wanted: &Wanted) -> Result<bool, MatchError> {
+        if !self.is_named(sample) {
+            return Ok(false);
+        }
+        for matcher in &self.matchers {
+            wanted.check()?;
+            if !matcher.matches(sample)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn is_named(&self, sample: &Sample<'_>) -> bool {
@@ -86,13 +115,19 @@ impl Selector {
 }
 
 impl Matcher {
-    fn matches(&self, sample: &Sample<'_>) -> bool {
+    fn matches(&self, sample: &Sample<'_>) -> Result<bool, MatchError> {
         let value = sample.label(&self.label);
         let is_match = match &self.test {
             Test::Equal(wanted) => value == wanted,
+            Test::Regex { .. } if value.len() > MATCHED_MAX => {
+                return Err(MatchError::TooLong {
+                    label: excerpt(&self.label),
+                    length: value.len(),
+                });
+            }
             Test::Regex { regex, .. } => regex.is_match(value),
         };
-        is_match != self.is_negated
+        Ok(is_match != self.is_negated)
     }
 }
 
@@ -100,7 +135,27 @@ impl FromStr for Selector {
     type Err = ParseSelectorError;
 
     fn from_str(text: &str) -> Result<Self, ParseSelectorError> {
-        let mut scan = Scan(text.trim());
+        let text = text.trim();
+        if text.len() > LENGTH_MAX {
+            let length = text.len();
+            return Err(ParseSelectorError::TooLong { length });
+        }
+        Self::read(text).map_err(|error| error.counted_from_the_start(text))
+    }
+}
+
+impl ParseSelectorError {
+    fn counted_from_the_start(mut self, text: &str) -> Self {
+        if let Self::Malformed { at, .. } | Self::Unquoted { at } = &mut self {
+            *at = text.chars().count() + 1 - *at;
+        }
+        self
+    }
+}
+
+impl Selector {
+    fn read(text: &str) -> Result<Self, ParseSelectorError> {
+        let mut scan = Scan(text);
         let mut selector = Self {
             name: scan.name().to_owned(),
             matchers: Vec::new(),
@@ -119,9 +174,7 @@ impl FromStr for Selector {
         }
         Ok(selector)
     }
-}
 
-impl Selector {
     /// Reads up to the closing brace. The metric's name may also stand here, in quotes or
     /// as the value of `__name__`.
     fn read_matchers(&mut self, scan: &mut Scan<'_>) -> Result<(), ParseSelectorError> {
@@ -177,7 +230,7 @@ fn read_matcher(label: String, scan: &mut Scan<'_>) -> Result<Matcher, ParseSele
     let (_, is_negated, is_regex) = *found.ok_or_else(|| malformed("=, !=, =~ or !~", *scan))?;
     scan.skip_blanks();
     let value = quoted(scan)?.ok_or_else(|| ParseSelectorError::Unquoted {
-        rest: excerpt(scan.0),
+        at: scan.0.chars().count(),
     })?;
     let test = if is_regex {
         Test::Regex {
@@ -197,12 +250,13 @@ fn read_matcher(label: String, scan: &mut Scan<'_>) -> Result<Matcher, ParseSele
 /// Prometheus anchors expressions at both ends and lets `.` match line feeds. The
 /// expression is also compiled alone, so that no unbalanced parenthesis escapes the group.
 fn anchored(given: &str) -> Result<Regex, ParseSelectorError> {
-    Regex::new(given)
-        .and_then(|_| Regex::new(&format!("^(?s:{given})$")))
-        .map_err(|source| ParseSelectorError::Regex {
-            given: excerpt(given),
-            source,
-        })
+    let compiled = |pattern: &str| {
+        let mut builder = RegexBuilder::new(pattern);
+        builder.size_limit(REGEX_SIZE_MAX).build()
+    };
+    compiled(given)
+        .and_then(|_| compiled(&format!("^(?s:{given})$")))
+        .map_err(|source| ParseSelectorError::Regex { source })
 }
 
 /// A text in one of PromQL's three quotes, if one stands here; in backquotes nothing is
@@ -226,11 +280,10 @@ fn quoted(scan: &mut Scan<'_>) -> Result<Option<String>, ParseSelectorError> {
     Ok(None)
 }
 
+/// The place is counted from the end here, which is what a scan knows.
 fn malformed(expected: &'static str, at: Scan<'_>) -> ParseSelectorError {
-    ParseSelectorError::Malformed {
-        expected,
-        rest: excerpt(at.0),
-    }
+    let at = at.0.chars().count();
+    ParseSelectorError::Malformed { expected, at }
 }
 
 impl fmt::Display for Selector {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::exposition::{Kind, Sample};
+use super::selector::MatchError;
 use crate::metric::{DIMENSIONS_MAX, Dimension, MetricError, Value};
 use crate::source::{Options, Reading, Readings};
 use crate::text::excerpt;
@@ -17,11 +18,13 @@ const PROBLEMS_MAX: usize = 10;
 #[derive(Debug, Default)]
 pub(super) struct Found<'a> {
     samples: Vec<(String, Sample<'a>)>,
+    /// What may be meant or not.
+    unmatched: Vec<SeriesError>,
     places: HashMap<String, usize>,
 }
 
 /// The last counts by series. A series that is gone is forgotten.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Counts(HashMap<String, f64>);
 
 /// Which labels become dimensions.
@@ -45,6 +48,8 @@ pub(super) enum SeriesError {
         "series {series} has the label {label}, and its metric a dimension of that name; in a crontab, drop={label} leaves the label out"
     )]
     Taken { series: String, label: String },
+    #[error("series {series}")]
+    Unmatched { series: String, source: MatchError },
     #[error("{count} more series have values or labels that CloudWatch does not take")]
     Further { count: usize },
 }
@@ -61,16 +66,32 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// Notes that it is not known whether a sample is meant.
+    pub(super) fn refuse(&mut self, sample: &Sample<'_>, source: MatchError) {
+        let series = excerpt(&key(sample));
+        self.unmatched
+            .push(SeriesError::Unmatched { series, source });
+    }
+
     pub(super) fn len(&self) -> usize {
         self.samples.len()
     }
 
-    /// The readings of these samples. `name` is the one that was selected: samples of
-    /// other names are told apart by their suffix.
-    pub(super) fn read(self, name: &str, labels: &LabelFilter, counts: &mut Counts) -> Readings {
+    pub(super) fn is_empty(&self) -> bool {
+        self.samples.is_empty() && self.unmatched.is_empty()
+    }
+
+    /// The readings of these samples, and the counts to compare the next ones with. `name`
+    /// is the one that was selected: samples of other names are told apart by their suffix.
+    pub(super) fn read(
+        self,
+        name: &str,
+        labels: &LabelFilter,
+        counts: &Counts,
+    ) -> (Readings, Counts) {
         let mut next = Counts::default();
         let mut readings = Vec::new();
-        let mut problems = Vec::new();
+        let mut problems = self.unmatched;
         for (key, sample) in self.samples {
             let value = if is_cumulative(&sample) {
                 counts.increase(&mut next, &key, sample.value)
@@ -108,11 +129,11 @@ impl<'a> Found<'a> {
                 }),
             }
         }
-        *counts = next;
-        Readings {
+        let readings = Readings {
             readings,
             problems: bounded(problems).into_iter().map(Into::into).collect(),
-        }
+        };
+        (readings, next)
     }
 }
 

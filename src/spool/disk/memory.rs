@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{Disk, DiskFile};
+use super::{Disk, DiskFile, Found};
 
 /// Clones are the same disk, as a second look at a folder is.
 #[derive(Clone, Default)]
@@ -134,9 +134,12 @@ impl State {
 }
 
 impl Disk for Memory {
-    fn open(&self) -> io::Result<Option<Box<dyn DiskFile>>> {
+    fn open(&self) -> io::Result<Option<Found>> {
         let current = self.state().current;
-        Ok(current.map(|file| Box::new(MemoryFile(self.clone(), file)) as _))
+        Ok(current.map(|file| Found {
+            file: Box::new(MemoryFile(self.clone(), file)),
+            is_own: true,
+        }))
     }
 
     fn create(&mut self) -> io::Result<Box<dyn DiskFile>> {

@@ -17,12 +17,12 @@ fn run() -> (Vec<Step>, Vec<Around>) {
         mut spool,
         mut outbox,
         ..
-    } = Spool::open_on(Box::new(disk.clone()), "spool".into(), limit).unwrap();
+    } = open_within(disk.clone(), limit).unwrap();
     let mut calls = Vec::new();
     let mut before = Vec::new();
     let mut steps = 0;
-    let mut sync = |outbox: &Outbox| {
-        assert!(spool.sync(outbox.held()).is_none());
+    let mut sync = |outbox: &mut Outbox| {
+        assert!(spool.sync(outbox).event.is_none());
         let after = held(outbox);
         calls.push(Around {
             steps: steps..disk.steps().len(),
@@ -33,15 +33,15 @@ fn run() -> (Vec<Step>, Vec<Around>) {
     };
     for minute in 0..100 {
         outbox.push(tick(&[metrics(), metrics(), metrics()].concat(), minute));
-        sync(&outbox);
+        sync(&mut outbox);
         if minute % 7 == 3 {
             accept(&mut outbox, &metrics()[0].namespace);
-            sync(&outbox);
+            sync(&mut outbox);
         }
         while minute % 90 == 89 && !outbox.is_empty() {
             let namespace = outbox.namespaces().next().unwrap().clone();
             accept(&mut outbox, &namespace);
-            sync(&outbox);
+            sync(&mut outbox);
         }
     }
     let steps = disk.steps();

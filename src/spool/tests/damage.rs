@@ -11,7 +11,7 @@ fn sample() -> (Vec<u8>, Vec<Held>) {
     let mut opened = open(&disk);
     for minute in 0..13 {
         opened.outbox.push(tick(&metrics(), minute));
-        opened.spool.sync(opened.outbox.held());
+        opened.spool.sync(&mut opened.outbox);
         if minute == 5 {
             accept(&mut opened.outbox, &metrics()[0].namespace);
         }
@@ -45,7 +45,7 @@ fn record_at(records: &[(usize, Option<Id>)], at: usize) -> Option<usize> {
 fn survivors(file: &[u8]) -> (Vec<Held>, Option<Damage>) {
     let disk = Memory::holding(file);
     let mut opened = open(&disk);
-    assert_synced(&mut opened.spool, &opened.outbox, &disk);
+    assert_synced(&mut opened.spool, &mut opened.outbox, &disk);
     (held(&opened.outbox), opened.damage)
 }
 
@@ -231,7 +231,7 @@ fn what_follows_the_end_mark_does_not_count_and_is_cut_off() {
     let disk = Memory::holding(&emptied);
     let mut opened = open(&disk);
     assert_eq!((opened.restored, opened.damage), (0, None));
-    assert!(opened.spool.sync(opened.outbox.held()).is_none());
+    assert!(opened.spool.sync(&mut opened.outbox).event.is_none());
     assert_eq!(disk.content().len(), EMPTY);
     assert!(!all.is_empty());
 }

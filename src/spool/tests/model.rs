@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::metric::{Dimension, Dimensions};
+use crate::outbox::AGE_MAX;
+use crate::properties::cases;
 
 #[derive(Clone, Debug)]
 enum Operation {
@@ -37,7 +39,7 @@ fn point(held: &Held) -> (Id, Point) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn disk_holds_what_the_outbox_holds(
@@ -45,7 +47,7 @@ proptest! {
     ) {
         let disk = Memory::default();
         let limit = 60;
-        let reopen = || Spool::open_on(Box::new(disk.clone()), "spool".into(), limit).unwrap();
+        let reopen = || open_within(disk.clone(), limit).unwrap();
         let mut opened = reopen();
         let mut model = BTreeMap::new();
         for operation in operations {
@@ -56,10 +58,13 @@ proptest! {
             match operation {
                 Operation::Push { metrics: of, minute } => {
                     let of: Vec<_> = of.iter().map(|i| metrics()[*i].clone()).collect();
-                    let dropped = outbox.push(tick(&of, minute));
+                    outbox.push(tick(&of, minute));
                     let held = held(outbox);
                     model.extend(held[held.len() - of.len()..].iter().map(point));
-                    dropped.iter().for_each(|held| drop(model.remove(&held.id)));
+                    // The bound takes the oldest.
+                    while model.len() > limit {
+                        model.pop_first();
+                    }
                 }
                 Operation::Accept { namespace } => {
                     if let Some(batch) = batch(outbox, namespace) {
@@ -76,9 +81,8 @@ proptest! {
                 }
                 Operation::Expire { minute } => {
                     let now = tick(&metrics()[..1], minute)[0].at;
-                    for held in outbox.expire(now) {
-                        model.remove(&held.id);
-                    }
+                    outbox.expire(now);
+                    model.retain(|_, point| point.at > now - AGE_MAX);
                 }
                 Operation::Full { room } => disk.set_room(Some(disk.content().len() + room)),
                 Operation::Free => disk.set_room(None),
@@ -91,7 +95,7 @@ proptest! {
                 }
             }
             let was_degraded = opened.spool.is_degraded();
-            let event = opened.spool.sync(opened.outbox.held());
+            let event = opened.spool.sync(&mut opened.outbox).event;
             let is_degraded = opened.spool.is_degraded();
             prop_assert_eq!(event.is_some(), was_degraded != is_degraded);
             let found: BTreeMap<_, _> = on_disk(&disk).iter().map(point).collect();
@@ -143,7 +147,7 @@ fn largest_metric_fits_a_record() {
     let disk = Memory::default();
     let mut opened = open(&disk);
     opened.outbox.push(tick(&vec![metric; 12], 1));
-    assert_synced(&mut opened.spool, &opened.outbox, &disk);
+    assert_synced(&mut opened.spool, &mut opened.outbox, &disk);
 }
 
 /// Whoever changes these bytes raises the version and still reads version 1.
@@ -160,9 +164,9 @@ fn version_1_has_these_bytes() {
     });
     let other = super::metric("B", "");
     opened.outbox.push(tick(&[metric, other.clone()], 7));
-    opened.spool.sync(opened.outbox.held());
+    opened.spool.sync(&mut opened.outbox);
     accept(&mut opened.outbox, &other.namespace);
-    opened.spool.sync(opened.outbox.held());
+    opened.spool.sync(&mut opened.outbox);
     let file = disk.content();
     let point = b"\x01\x01\0\0\0\0\0\0\0\xcc\xf2\x53\x65\0\0\0\0\0\0\0\0\0\0\xf0\x3f\x3c\
         \x0d\0CustomMetrics\x0a\0TestMetric\x05\0Count\x01\0D\x01\0v";

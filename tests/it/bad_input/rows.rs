@@ -102,6 +102,8 @@ pub(super) const SETTINGS: &[Row] = &[
     ("BUFFER_LIMIT", "0", "1 to 100000000"),
     ("BUFFER_LIMIT", "1e6", "1 to 100000000"),
     ("BUFFER_LIMIT", "99999999999999999999999", "1 to 100000000"),
+    ("BUFFER_BYTES", "16777216", "16MiB"),
+    ("BUFFER_BYTES", "1KiB", "64KiB to 1024GiB"),
     ("HEALTH_ADDR", "8080", "0.0.0.0:8080"),
     ("HEALTH_ADDR", "localhost:http", "0.0.0.0:8080"),
     ("HEALTH_ADDR", "::1:8080", "0.0.0.0:8080"),
@@ -119,7 +121,7 @@ pub(super) const SETTINGS: &[Row] = &[
     ("LOG_FORMAT", "xml", "json, text"),
     ("LOG_FORMAT", "JSON", "json, text"),
     ("AWS_CA_BUNDLE", "/nothing/here.pem", "cannot read"),
-    ("AWS_CA_BUNDLE", "/dev/zero", "larger than 16 MiB"),
+    ("AWS_CA_BUNDLE", "/dev/zero", "it is a device"),
     ("AWS_ENDPOINT_URL", "localhost:4580", "http://127.0.0.1"),
     (
         "AWS_ENDPOINT_URL_CLOUDWATCH",

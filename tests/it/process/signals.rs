@@ -6,10 +6,10 @@ use cloudwatch_local::Fault;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 use tokio::net::TcpListener;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::{assert_lines, idle};
-use crate::support::{PATIENCE, Setup, endpoint, text};
+use crate::support::{Setup, endpoint, text};
 
 /// What stands for "at once" on a crowded machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -61,6 +61,10 @@ async fn stop_ends_at_the_grace_when_the_service_does_not_answer() {
     assert_eq!(text(&stopped, "unsent_from"), text(&stopped, "unsent_to"));
 }
 
+/// How far apart signals are that stand for one request, and for two.
+const ONE_CAUSE: Duration = Duration::from_millis(5);
+const TWO_CAUSES: Duration = Duration::from_millis(300);
+
 #[tokio::test]
 async fn second_signal_ends_at_once() {
     for command in ["run", "once"] {
@@ -69,13 +73,47 @@ async fn second_signal_ends_at_once() {
         let setup = idle(&endpoint.url()).with("SHUTDOWN_GRACE", "1h");
         let publisher = setup.with("REQUEST_TIMEOUT", "1h").arg(command).start();
         endpoint.requests_at_least(1).await;
-        // Of two that are the same the kernel may make one.
         publisher.signal(Signal::TERM);
-        publisher.signal(Signal::INT);
+        publisher.line("stopping").await;
+        sleep(TWO_CAUSES).await;
+        publisher.signal(Signal::TERM);
         let ended = publisher.ended().await;
         assert_eq!(ended.code(), Some(1), "{ended:#?}");
         ended.line("second signal, ended at once");
     }
+}
+
+#[tokio::test]
+async fn two_signals_of_one_cause_leave_the_whole_grace() {
+    for second in [Signal::TERM, Signal::INT] {
+        let endpoint = endpoint().await;
+        endpoint.fail_next([Fault::throttling().with_header("retry-after", "3600")]);
+        endpoint.fail_next([Fault::delay(2 * TWO_CAUSES)]);
+        let publisher = idle(&endpoint.url()).with("RETRY_CAP", "1h").start();
+        publisher.line("publish attempt failed, retrying").await;
+        publisher.signal(Signal::TERM);
+        sleep(ONE_CAUSE).await;
+        publisher.signal(second);
+        let ended = publisher.ended().await;
+        assert_eq!(ended.code(), Some(0), "{ended:#?}");
+        assert_eq!(ended.line("stopped")["points_sent"], 1);
+        assert_eq!(endpoint.points().len(), 1);
+    }
+}
+
+/// It passes a signal on to the process and then to the whole group.
+#[tokio::test]
+async fn timeout_of_coreutils_leaves_the_whole_grace() {
+    let endpoint = endpoint().await;
+    endpoint.fail_next([Fault::throttling().with_header("retry-after", "3600")]);
+    endpoint.fail_next([Fault::delay(2 * TWO_CAUSES)]);
+    let setup = idle(&endpoint.url()).with("RETRY_CAP", "1h");
+    let publisher = setup.under(&["timeout", "1h"]).start();
+    publisher.line("publish attempt failed, retrying").await;
+    let ended = publisher.stopped().await;
+    assert_eq!(ended.line("stopped")["points_sent"], 1);
+    assert!(ended.lines("second signal, ended at once").is_empty());
+    assert_eq!(endpoint.points().len(), 1);
 }
 
 #[tokio::test]
@@ -144,7 +182,7 @@ async fn hangup_reads_the_crontab_again_and_a_bad_one_changes_nothing() {
 }
 
 #[tokio::test]
-async fn crontab_that_hangs_holds_up_neither_ticks_nor_the_stop() {
+async fn crontab_that_became_a_pipe_is_refused_at_once() {
     let endpoint = endpoint().await;
     let dir = tempfile::tempdir().unwrap();
     let crontab = dir.path().join("crontab");
@@ -156,10 +194,9 @@ async fn crontab_that_hangs_holds_up_neither_ticks_nor_the_stop() {
     std::fs::remove_file(&crontab).unwrap();
     mkfifoat(CWD, &crontab, Mode::RUSR | Mode::WUSR).unwrap();
     publisher.signal(Signal::HUP);
-    // Opens when the publisher does; nothing is ever written.
-    let open = move || std::fs::File::options().write(true).open(crontab);
-    let opened = tokio::task::spawn_blocking(open);
-    let _writer = timeout(PATIENCE, opened).await.unwrap().unwrap().unwrap();
+    let refused = publisher.line("crontab refused, the old one stays").await;
+    let problem = text(&refused, "problem");
+    assert!(problem.contains("it is a pipe"), "{problem}");
     let so_far = endpoint.points().len();
     endpoint.received_at_least(so_far + 2).await;
     assert_eq!(publisher.stopped().await.code(), Some(0));

@@ -19,11 +19,20 @@ pub(super) const BAD: &[(&str, &str, &str)] = &[
         "read DIR/absent: No such file",
     ),
     ("FileFolder", "file:DIR", "Is a directory"),
-    ("FileSlow", "file:DIR/pipe", "read DIR/pipe: "),
+    (
+        "FileSlow",
+        "file:DIR/pipe",
+        "it is a pipe, and only regular",
+    ),
     (
         "FileHuge",
+        "file:DIR/huge",
+        "DIR/huge is longer than 1048576 bytes",
+    ),
+    (
+        "FileDevice",
         "file:/dev/zero",
-        "/dev/zero is longer than 1048576 bytes",
+        "it is a device, and only regular files are read",
     ),
     (
         "FileGarbage",
@@ -205,6 +214,7 @@ pub(super) fn write_files(folder: &Path) -> impl Sized {
         format!("\x1b[31mfull\n{{\"m\":{}", "x".repeat(5000)),
     )
     .unwrap();
+    fs::write(path("huge"), vec![b'1'; 1024 * 1024 + 1]).unwrap();
     fs::write(path("bytes"), b"\xff\xfe1").unwrap();
     fs::write(path("stats"), r#"{"queue":{"depth":1}}"#).unwrap();
     fs::write(path("nan"), "NaN").unwrap();

@@ -22,6 +22,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Setup {
     variables: BTreeMap<String, String>,
     arguments: Vec<String>,
+    /// A program that starts it, and that program's arguments.
+    wrapper: Vec<String>,
 }
 
 impl Setup {
@@ -30,6 +32,7 @@ impl Setup {
         let setup = Self {
             variables: BTreeMap::new(),
             arguments: Vec::new(),
+            wrapper: Vec::new(),
         };
         setup
             .with("AWS_REGION", "us-east-1")
@@ -48,6 +51,7 @@ impl Setup {
         Self {
             variables: BTreeMap::new(),
             arguments: Vec::new(),
+            wrapper: Vec::new(),
         }
     }
 
@@ -63,6 +67,12 @@ impl Setup {
 
     pub(crate) fn arg(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Has another program start it.
+    pub(crate) fn under(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
@@ -90,8 +100,11 @@ impl Setup {
 
     /// The command, its streams piped, for what [`Publisher`] cannot do.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cw-publisher"));
+        let own = [env!("CARGO_BIN_EXE_cw-publisher").to_owned()];
+        let mut words = self.wrapper.iter().chain(&own);
+        let mut command = Command::new(words.next().unwrap());
         command
+            .args(words)
             .env_clear()
             .envs(&self.variables)
             .args(&self.arguments)
@@ -129,9 +142,22 @@ impl Publisher {
         }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id().unwrap()).unwrap();
+        let id = i32::try_from(self.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// The most memory that it held at a time, in KiB.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id().unwrap());
+        let status = std::fs::read_to_string(status).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.unwrap().trim().trim_end_matches(" kB");
+        peak.parse().unwrap()
     }
 
     /// Waits until it ends.

@@ -5,6 +5,10 @@ use std::borrow::Cow;
 use super::{Format, Kind, Sample};
 use crate::source::prometheus::scan::{Expected, Scan};
 
+/// Most labels in a pair of braces. CloudWatch takes thirty dimensions, and exporters that
+/// are known give a few dozen labels.
+const LABELS_MAX: usize = 256;
+
 /// `name{label="value"} number timestamp # {label="value"} number timestamp`, where the
 /// name may also stand in quotes as the first thing within the braces.
 pub(super) fn sample(mut scan: Scan<'_>, format: Format) -> Result<Sample<'_>, Expected> {
@@ -93,7 +97,11 @@ fn read_labels<'a>(
     loop {
         scan.skip_blanks();
         if scan.take("}") {
-            return Ok(metric);
+            return if is_one_twice(labels) {
+                Err("each label once")
+            } else {
+                Ok(metric)
+            };
         }
         let is_quoted = scan.0.starts_with('"');
         let name = metric_name(scan).map_err(|_| "the name of a label")?;
@@ -107,8 +115,8 @@ fn read_labels<'a>(
                 return Err("a label value in quotes");
             }
             let value = scan.until_quote('"')?;
-            if labels.iter().any(|(n, _)| *n == name) {
-                return Err("each label once");
+            if labels.len() == LABELS_MAX {
+                return Err("up to 256 labels");
             }
             labels.push((name, value));
         } else if is_quoted && metric.is_none() {
@@ -121,4 +129,10 @@ fn read_labels<'a>(
             return Err("',' or '}'");
         }
     }
+}
+
+fn is_one_twice(labels: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
+    let mut names: Vec<&str> = labels.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
 }

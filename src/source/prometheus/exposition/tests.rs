@@ -3,6 +3,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 use super::*;
+use crate::properties::cases;
 
 /// Every sample as `name{label=value,...} number @timestamp (Kind suffix)`.
 fn shown(text: &str, format: Format) -> Result<Vec<String>, ExpositionError> {
@@ -156,6 +157,23 @@ fn nothing_is_read_behind_an_error() {
     assert_eq!(samples.next(), None);
 }
 
+#[test]
+fn labels_have_a_bound_and_each_stands_once() {
+    let page = |names: &[String]| {
+        let labels: Vec<_> = names.iter().map(|name| format!("{name}=\"\"")).collect();
+        format!("m{{{}}} 1", labels.join(","))
+    };
+    let mut names: Vec<_> = (0..256).map(|i| format!("l{i}")).collect();
+    assert_eq!(shown(&page(&names), Format::Text).unwrap().len(), 1);
+    names.push("l256".to_owned());
+    let error = shown(&page(&names), Format::Text).unwrap_err().to_string();
+    assert!(error.contains("expected up to 256 labels"), "{error}");
+    names.truncate(255);
+    names.push("l0".to_owned());
+    let error = shown(&page(&names), Format::Text).unwrap_err().to_string();
+    assert!(error.contains("each label once"), "{error}");
+}
+
 /// Pieces of expositions, and now and then any character.
 fn token() -> impl Strategy<Value = String> {
     const TOKENS: &[&str] = &[
@@ -194,7 +212,7 @@ fn token() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(10_000))]
 
     #[test]
     fn any_text_is_read_or_refused(
@@ -208,5 +226,41 @@ proptest! {
             prop_assert!(!sample.name.is_empty());
             prop_assert!(sample.name.starts_with(sample.family()));
         }
+    }
+
+    #[test]
+    fn sample_that_is_written_is_the_sample_that_is_read(
+        name in "[a-z_:][a-z0-9_:]{0,8}",
+        labels in prop::collection::vec(("[a-c]{1,2}", "[ab\\\\\"\n {}#,=\u{e9}]{0,6}"), 0..5),
+        value in any::<f64>(),
+        stamp in prop::option::of(-1_000_000_000_000_i64..1_000_000_000_000),
+    ) {
+        let mut line = name.clone();
+        if !labels.is_empty() {
+            let escaped = |text: &str| {
+                text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+            };
+            let written: Vec<_> = labels
+                .iter()
+                .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
+                .collect();
+            let _ = write!(line, "{{{}}}", written.join(","));
+        }
+        let _ = write!(line, " {value}");
+        if let Some(stamp) = stamp {
+            let _ = write!(line, " {stamp}");
+        }
+        let names: std::collections::HashSet<_> = labels.iter().map(|(name, _)| name).collect();
+        let read: Result<Vec<_>, _> = Exposition::new(&line, Format::Text).collect();
+        if names.len() < labels.len() {
+            prop_assert!(read.unwrap_err().to_string().contains("each label once"));
+            return Ok(());
+        }
+        let [sample] = &read.unwrap()[..] else { panic!("no sample in {line}") };
+        prop_assert_eq!(&sample.name, &name);
+        prop_assert_eq!(sample.value.to_bits(), value.to_bits());
+        prop_assert_eq!(sample.timestamp, stamp.map(|stamp| stamp as f64 / 1000.0));
+        let read = sample.labels.iter().map(|(n, v)| (n.to_string(), v.to_string()));
+        prop_assert_eq!(read.collect::<Vec<_>>(), labels);
     }
 }

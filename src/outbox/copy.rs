@@ -1,0 +1,190 @@
+//! How far a copy of the outbox on disk is behind it.
+//!
+//! Nothing is kept for the points that a copy lacks: ids ascend, so they are those from
+//! some id on, and the outbox has them. What is kept is which of the points that the copy
+//! has are held no more, and of those there are never more than the copy has.
+
+use std::collections::BTreeMap;
+
+use super::{Held, Id, Outbox};
+use crate::metric::Point;
+
+/// So many points are written at a time: a request's worth.
+const POINTS_AT_A_TIME: usize = 1000;
+
+/// Points that are held no more, neighbours in order of arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// The first of them.
+    pub first: Id,
+    /// The last of them. No point between the two is held.
+    pub last: Id,
+    /// How many of them the copy has.
+    pub points: usize,
+}
+
+/// What a copy lacks, or has too much.
+#[derive(Debug, PartialEq)]
+pub enum Change {
+    /// These points are held no more.
+    Removed(Vec<Removed>),
+    /// These are held, and newer than all that the copy has.
+    Added(Vec<Held>),
+    /// It is up to this revision.
+    None(u64),
+}
+
+/// What one copy has.
+#[derive(Debug, Default)]
+pub(super) struct DiskCopy {
+    /// The copy has every point with a lower id that is or was held.
+    written: Id,
+    /// Those with a lower id were given to be written.
+    given: Id,
+    removed: Vec<Removed>,
+}
+
+impl DiskCopy {
+    /// A copy that has every point with a lower id.
+    pub(super) fn up_to(next: Id) -> Self {
+        Self {
+            written: next,
+            given: next,
+            removed: Vec::new(),
+        }
+    }
+
+    /// A point is held no more.
+    pub(super) fn remove(&mut self, id: Id, points: &BTreeMap<Id, Point>) {
+        if id >= self.given {
+            return;
+        }
+        match self.removed.last_mut() {
+            // What is being written may fail and is undone by itself, so it stays apart.
+            Some(run)
+                if run.last < id
+                    && (run.last < self.written) == (id < self.written)
+                    && points.range(run.last + 1..id).next().is_none() =>
+            {
+                run.last = id;
+                run.points += 1;
+            }
+            _ => self.removed.push(Removed {
+                first: id,
+                last: id,
+                points: 1,
+            }),
+        }
+    }
+
+    /// Gives away what is to be removed from the copy.
+    pub(super) fn give_removed(&mut self) -> Vec<Removed> {
+        std::mem::take(&mut self.removed)
+    }
+
+    /// It could not be removed.
+    pub(super) fn take_back_removed(&mut self, runs: Vec<Removed>) {
+        self.removed.splice(..0, runs);
+    }
+
+    /// Gives away the next points that the copy lacks, none if there is none.
+    pub(super) fn give_added(&mut self, points: &BTreeMap<Id, Point>) -> Vec<Held> {
+        let lacking = points.range(self.given..).take(POINTS_AT_A_TIME);
+        let added: Vec<_> = lacking
+            .map(|(id, point)| Held {
+                id: *id,
+                point: point.clone(),
+            })
+            .collect();
+        if let Some(last) = added.last() {
+            self.given = last.id + 1;
+        }
+        added
+    }
+
+    /// The copy has what was given.
+    pub(super) fn added(&mut self) {
+        self.written = self.given;
+    }
+
+    /// The copy has nothing of what was given.
+    pub(super) fn take_back_added(&mut self) {
+        let written = self.written;
+        self.given = written;
+        self.removed.retain(|run| run.first < written);
+    }
+}
+
+/// Keeping a copy on disk.
+impl Outbox {
+    /// There is a copy from now on, and it has exactly what is held.
+    pub(crate) fn has_copy(&mut self) {
+        self.on_disk = Some(DiskCopy::up_to(self.next_id));
+    }
+
+    /// There is no copy that can be changed, until one is written anew.
+    pub(crate) fn has_no_copy(&mut self) {
+        self.on_disk = None;
+    }
+
+    /// What is to be changed next of the copy. It counts as done with the next call,
+    /// unless it is taken back before.
+    pub(crate) fn next_change(&mut self) -> Change {
+        let Some(copy) = &mut self.on_disk else {
+            return Change::None(self.revision);
+        };
+        copy.added();
+        let removed = copy.give_removed();
+        if !removed.is_empty() {
+            return Change::Removed(removed);
+        }
+        let added = copy.give_added(&self.points);
+        if !added.is_empty() {
+            return Change::Added(added);
+        }
+        Change::None(self.revision)
+    }
+
+    /// The copy could not be changed so.
+    pub(crate) fn take_back(&mut self, change: Change) {
+        let Some(copy) = &mut self.on_disk else {
+            return;
+        };
+        match change {
+            Change::Removed(runs) => copy.take_back_removed(runs),
+            Change::Added(_) => copy.take_back_added(),
+            Change::None(_) => {}
+        }
+    }
+
+    /// A new copy is begun, to take the place of the old one.
+    pub(crate) fn begin_rewrite(&mut self) {
+        self.rewritten = Some(DiskCopy::default());
+    }
+
+    /// The next points of the new copy, none at its end.
+    pub(crate) fn next_to_rewrite(&mut self) -> Vec<Held> {
+        let copy = self.rewritten.as_mut();
+        copy.map_or_else(Vec::new, |copy| copy.give_added(&self.points))
+    }
+
+    /// The new copy is in the place of the old one, or was given up.
+    pub(crate) fn end_rewrite(&mut self, in_place: bool) {
+        let copy = self.rewritten.take();
+        if in_place {
+            self.on_disk = copy;
+        }
+    }
+}
+
+/// Lends an outbox that others use as well.
+pub trait Lend {
+    /// Gives it to `f`, which is to be quick.
+    fn lend<T>(&mut self, f: impl FnOnce(&mut Outbox) -> T) -> T;
+}
+
+impl Lend for Outbox {
+    fn lend<T>(&mut self, f: impl FnOnce(&mut Outbox) -> T) -> T {
+        f(self)
+    }
+}

@@ -1,0 +1,81 @@
+//! The slots of new entries: what did not change keeps its state.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::slot::Slot;
+use crate::config::Entry;
+
+/// A slot for each entry: the old one of the same entry, or a new one.
+pub(super) fn renewed(old: &[Arc<Slot>], entries: Vec<Entry>) -> Vec<Arc<Slot>> {
+    let mut same = HashMap::<_, Vec<_>>::new();
+    // Of equals, the first is taken first.
+    for slot in old.iter().rev() {
+        same.entry(slot.entry.identity()).or_default().push(slot);
+    }
+    let kept = entries
+        .iter()
+        .map(|entry| same.get_mut(&entry.identity()).and_then(Vec::pop));
+    let kept: Vec<_> = kept.collect();
+    let slots = entries.into_iter().zip(kept).map(|(entry, kept)| {
+        Arc::new(match kept {
+            Some(slot) => slot.renewed(entry),
+            None => Slot::new(entry),
+        })
+    });
+    slots.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::config::CrontabFile;
+    use crate::config::crontab::{Defaults, read};
+
+    fn entries(lines: impl Iterator<Item = String>) -> Vec<Entry> {
+        let file = CrontabFile {
+            path: "crontab".into(),
+            text: lines.collect(),
+        };
+        let (entries, problems) = read(&file, &Defaults::default());
+        assert!(problems.is_empty(), "{problems:?}");
+        entries
+    }
+
+    fn of_values(values: impl Iterator<Item = usize>) -> Vec<Entry> {
+        entries(values.map(|value| format!("* * * * * name=A value={value}\n")))
+    }
+
+    fn new(entries: Vec<Entry>) -> Vec<Arc<Slot>> {
+        let slots = entries.into_iter().map(|entry| Arc::new(Slot::new(entry)));
+        slots.collect()
+    }
+
+    #[test]
+    fn same_entry_keeps_its_source_wherever_it_moves_and_another_does_not() {
+        let old = new(of_values([1, 2, 2, 3].into_iter()));
+        let renewed = renewed(&old, of_values([2, 4, 2, 2, 1].into_iter()));
+        let kept = renewed.iter().map(|slot| {
+            let source = &slot.entry.source;
+            old.iter()
+                .position(|old| Arc::ptr_eq(&old.entry.source, source))
+        });
+        let kept: Vec<_> = kept.collect();
+        assert_eq!(kept, [Some(1), None, Some(2), None, Some(0)]);
+    }
+
+    /// Compared each with each, so many take minutes.
+    #[test]
+    fn entries_of_one_metric_take_time_by_their_number_alone() {
+        const COUNT: usize = 50_000;
+        let old = new(of_values(0..COUNT));
+        let entries = of_values((0..COUNT).rev());
+        let began = Instant::now();
+        let renewed = renewed(&old, entries);
+        let took = began.elapsed();
+        assert_eq!(renewed.len(), COUNT);
+        assert!(took < Duration::from_secs(20), "{took:?}");
+    }
+}
