@@ -24,7 +24,6 @@ mod proxy;
 pub mod setting;
 mod value;
 
-pub use crontab::CrontabFile;
 pub use env::{Asked, Inputs};
 pub use environment::{CRONTAB_DEFAULT, Environment};
 pub(crate) use files::unreadable;
@@ -100,7 +99,7 @@ pub struct Entry {
     /// The source as it was written.
     pub source_text: SourceText,
     /// What else the source was told.
-    pub options: Options,
+    pub options: Arc<Options>,
     /// The line of the crontab, counted from 1.
     pub line: Option<usize>,
 }

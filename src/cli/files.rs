@@ -17,10 +17,10 @@ mod certificates;
 
 pub(super) use certificates::Certificates;
 
-/// The largest file that is read. A crontab of ten thousand metrics, the most that the
-/// publisher is measured with, may have 1600 bytes a line; a bundle of all the certificates
-/// that browsers trust has a quarter of a million.
-const SIZE_MAX: usize = 16 * 1024 * 1024;
+/// The largest file that is read. A crontab of the most metrics there may be may have 200
+/// bytes a line; a bundle of all the certificates that browsers trust has a quarter of a
+/// million.
+const SIZE_MAX: usize = 2 * 1024 * 1024;
 
 /// The longest that an answer is waited for: a signal to stop that comes while the
 /// publisher starts is heard then, and Docker kills after 10 s.

@@ -9,7 +9,7 @@ use tracing::{error, warn};
 use super::files::Files;
 use crate::cloudwatch::{self, SdkFiles};
 use crate::config::crontab::{self, Defaults};
-use crate::config::{Asked, Config, CrontabFile, Entry, Environment, Findings, Inputs};
+use crate::config::{Asked, Config, Entry, Environment, Findings, Inputs};
 use crate::config::{Place, Problem, setting, unreadable};
 
 /// The configuration, if it is sound, and what was found in any case.
@@ -132,13 +132,10 @@ pub(super) async fn reload(
     let path = path.to_owned();
     let defaults = defaults.clone();
     // Entries that are not taken are dropped there, too: they may be many.
-    let read =
-        off_the_thread(
-            move || match crontab::read(&CrontabFile { path, text }, &defaults) {
-                (entries, problems) if problems.is_empty() => Ok(entries),
-                (_, problems) => Err(problems),
-            },
-        );
+    let read = off_the_thread(move || match crontab::read(&path, &text, &defaults) {
+        (entries, problems) if problems.is_empty() => Ok(entries),
+        (_, problems) => Err(problems),
+    });
     read.await
         .unwrap_or_else(|failure| Err(vec![unread(&failure)]))
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Display};
-use std::path::PathBuf;
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::value::{count, headers_file};
 use super::{Entry, Problem};
@@ -19,15 +20,6 @@ mod words;
 use fault::{Fault, Faults, LineError};
 use keys::{KEYS, Keys};
 use words::Word;
-
-/// The file as it was read; its text may hold secrets.
-#[derive(Clone)]
-pub struct CrontabFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What it says.
-    pub text: String,
-}
 
 /// What a metric line may leave open.
 #[derive(Clone, Debug, Default)]
@@ -73,36 +65,35 @@ const VARIABLES: &[&str] = &[
 /// all else of a metric need 40 KiB.
 const LINE_MAX: usize = 64 * 1024;
 /// Ten lines for each metric there may be at most are comments enough.
-const LINES_MAX: usize = 1_000_000;
-/// The most metrics of a file. The publisher is measured with half of it in one tick.
-const ENTRIES_MAX: usize = 200_000;
+const LINES_MAX: usize = 100_000;
+/// The most metrics of a file: so many sources in one tick are what the publisher is
+/// measured with. They take about 3 MiB, twice that while they are read anew.
+const ENTRIES_MAX: usize = 10_000;
 
 /// Each series is a metric that AWS bills; nobody means more than this.
 const SERIES_LIMIT: u64 = 100_000;
 
-/// Reads the whole file, and tells every problem with its line and column. It may take
+/// Reads the text of a file, and tells every problem with its line and column. It may take
 /// seconds: let a thread of its own do it.
 #[must_use]
-pub fn read(file: &CrontabFile, defaults: &Defaults) -> (Vec<Entry>, Vec<Problem>) {
+pub fn read(path: &Path, text: &str, defaults: &Defaults) -> (Vec<Entry>, Vec<Problem>) {
     let mut reader = Reader {
         defaults: defaults.clone(),
         entries: Vec::new(),
+        last_options: Arc::default(),
         schedules: HashMap::new(),
-        faults: Faults::new(file.path.clone()),
+        faults: Faults::new(path.to_owned()),
     };
     // A file that was written on Windows begins with a mark that is no part of the text.
-    let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some((number, error)) = excess(text) {
+        reader.faults.begin_line(number);
+        reader.faults.add(1, error);
+        return (reader.entries, reader.faults.into_problems());
+    }
     for (number, line) in (1..).zip(text.lines()) {
         reader.faults.begin_line(number);
-        if number > LINES_MAX {
-            reader.faults.add(1, LineError::TooManyLines);
-            break;
-        }
         reader.line(number, line);
-        if reader.entries.len() > ENTRIES_MAX {
-            reader.faults.add(1, LineError::TooManyEntries);
-            break;
-        }
     }
     if reader.entries.is_empty() && reader.faults.is_empty() {
         reader.faults.begin_line(1);
@@ -111,18 +102,40 @@ pub fn read(file: &CrontabFile, defaults: &Defaults) -> (Vec<Entry>, Vec<Problem
     (reader.entries, reader.faults.into_problems())
 }
 
+/// The first line that is one too many. None is read then: what is not taken takes no memory.
+fn excess(text: &str) -> Option<(usize, LineError)> {
+    let mut entries = 0;
+    for (number, line) in (1..).zip(text.lines()) {
+        entries += usize::from(!is_idle(line) && words::assignment(line).is_none());
+        if entries > ENTRIES_MAX {
+            return Some((number, LineError::TooManyEntries));
+        }
+        if number > LINES_MAX {
+            return Some((number, LineError::TooManyLines));
+        }
+    }
+    None
+}
+
+/// Whether nothing stands in a line, or a comment.
+fn is_idle(line: &str) -> bool {
+    let trimmed = line.trim_start();
+    trimmed.is_empty() || trimmed.starts_with('#')
+}
+
 struct Reader {
     defaults: Defaults,
     entries: Vec<Entry>,
     /// Those read so far: most lines share few, and to read one takes long.
     schedules: HashMap<(String, Zone), Schedule>,
+    /// Those of the entry before: most have the same.
+    last_options: Arc<Options>,
     faults: Faults,
 }
 
 impl Reader {
     fn line(&mut self, number: usize, line: &str) {
-        let trimmed = line.trim_start();
-        if trimmed.is_empty() || trimmed.starts_with('#') {
+        if is_idle(line) {
             return;
         }
         if line.len() > LINE_MAX {
@@ -218,6 +231,9 @@ impl Reader {
         let unit = self.parse_or(keys.unit.as_ref(), self.defaults.unit);
         let namespace = self.parse_or(keys.namespace.as_ref(), self.defaults.namespace.clone());
         let resolution = self.parse_or(keys.resolution.as_ref(), self.defaults.resolution);
+        if *self.last_options != options {
+            self.last_options = Arc::new(options);
+        }
         let entry = || {
             Some(Entry {
                 metric: Metric {
@@ -231,11 +247,12 @@ impl Reader {
                 schedule: schedule?,
                 source: source?,
                 source_text: SourceText::new(&value.text),
-                options,
+                options: self.last_options.clone(),
                 line: Some(number),
             })
         };
-        self.entries.extend(entry());
+        let entry = entry();
+        self.entries.extend(entry);
     }
 
     fn options(&mut self, keys: &Keys) -> Options {

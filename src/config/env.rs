@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::crontab::{self, CrontabFile, Defaults};
+use super::crontab::{self, Defaults};
 use super::setting::{self, Setting};
 use super::value::{Region, bytes, count, duration, headers_file, switch};
 use super::{
@@ -198,21 +198,17 @@ impl<'a> Reader<'a> {
             }
         }
         let text = match content {
-            Ok(text) => text.clone(),
+            Ok(text) => text,
             Err(error) => {
                 let message = files::unreadable(path, error);
                 self.findings.problem(setting::CRONTAB.name, message);
                 return (None, None);
             }
         };
-        let file = CrontabFile {
-            path: path.clone(),
-            text,
-        };
         // Without sound defaults the lines are still read, for their own problems.
-        let (entries, problems) = crontab::read(&file, &defaults.cloned().unwrap_or_default());
+        let (entries, problems) = crontab::read(path, text, &defaults.cloned().unwrap_or_default());
         self.findings.problems.extend(problems);
-        (Some(entries), Some(file.path))
+        (Some(entries), Some(path.clone()))
     }
 
     /// The metric that the environment itself describes.
@@ -235,7 +231,7 @@ impl<'a> Reader<'a> {
             schedule: schedule?,
             source: source?,
             source_text: SourceText::new(&source_text),
-            options,
+            options: options.into(),
             line: None,
         }])
     }

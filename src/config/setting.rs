@@ -41,7 +41,7 @@ settings! {
     METRIC_HTTP_HEADERS_FILE = "", "the absolute path of a file of request headers for http, prometheus, up and latency sources, one 'Name: value' a line, up to 64 KiB";
     SCHEDULE = "* * * * *", "when: 5 cron fields, 6 with leading seconds, or @hourly and the like";
     SCHEDULE_TZ = "UTC", "the time zone of the schedule, an IANA name such as Europe/Berlin";
-    CRONTAB = "", "a file of many metrics, up to 16 MiB and 200,000 metrics; /etc/cw-publisher/crontab is used if it exists";
+    CRONTAB = "", "a file of many metrics, up to 2 MiB and 10,000 metrics; /etc/cw-publisher/crontab is used if it exists";
     /// A new container should show itself within seconds.
     PUBLISH_ON_START = "true", "whether every metric gets a first point at once";
     SCHEDULE_JITTER = "0s", "delays sending by up to this, at random, to spread a fleet; timestamps stay; not with once";

@@ -268,7 +268,7 @@ fn bound_in_bytes_drops_the_oldest_and_counts_them() {
         assert!(outbox.bytes() <= 1024 * 1024);
     }
     assert_eq!(outbox.len(), 110 - dropped);
-    assert!((30..35).contains(&outbox.len()), "{}", outbox.len());
+    assert!((24..29).contains(&outbox.len()), "{}", outbox.len());
     assert_eq!(outbox.losses().overflowed_bytes, dropped as u64);
     assert_eq!(outbox.losses().total(), dropped as u64);
     let last = outbox.next_batch(&small.namespace).unwrap();
@@ -280,7 +280,7 @@ fn metric_that_points_share_is_counted_once_and_until_the_last_of_them_left() {
     let mut outbox = holding(10_000);
     outbox.push(tick(&large(0), 1, 1));
     let one = outbox.bytes();
-    assert!((30_000..36_000).contains(&one), "{one}");
+    assert!((36_000..42_000).contains(&one), "{one}");
     // The same again, as each scrape of a page makes it.
     outbox.push(tick(&large(0), 2, 99));
     assert_eq!(outbox.bytes(), one + 99 * POINT_BYTES);

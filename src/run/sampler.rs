@@ -14,7 +14,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, interval_at};
 use tracing::error;
 
-use super::renewal::renewed;
+use super::renewal::{self, renewed};
 use super::slot::{Sampled, Slot};
 use crate::config::{Entry, beat};
 use crate::health::Status;
@@ -62,9 +62,8 @@ impl Sampler {
         resources: Arc<Resources>,
         status: Arc<Status>,
     ) -> Self {
-        let slots = entries.into_iter().map(|entry| Arc::new(Slot::new(entry)));
         Self {
-            slots: slots.collect(),
+            slots: renewal::new(entries),
             timeout,
             resources,
             status,

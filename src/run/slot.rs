@@ -1,10 +1,9 @@
 //! An entry in service: takes its value once a tick, never twice at a time, and tells
 //! what went wrong with it.
 
-use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
@@ -34,8 +33,6 @@ struct State {
     busy: AtomicBool,
     /// Set if the source had nothing to give at the last tick, and no problem either.
     silent: AtomicBool,
-    /// The metrics of the last tick, so that ten thousand held points of a series share one.
-    metrics: Mutex<HashSet<Arc<Metric>>>,
 }
 
 /// What a source gave in one tick.
@@ -142,22 +139,14 @@ impl Slot {
         readings: Vec<Reading>,
         problems: &mut Vec<SampleError>,
     ) -> Vec<Point> {
-        let metrics = &self.state.metrics;
-        let mut known = metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut seen = HashSet::new();
         let mut points = Vec::with_capacity(readings.len());
         for reading in readings {
             let value = reading.value;
             match self.metric(reading) {
-                Ok(metric) => {
-                    let metric = known.get(&metric).cloned().unwrap_or(metric);
-                    seen.insert(metric.clone());
-                    points.push(Point { metric, at, value });
-                }
+                Ok(metric) => points.push(Point { metric, at, value }),
                 Err(error) => problems.push(Box::new(error)),
             }
         }
-        *known = seen;
         points
     }
 
@@ -231,7 +220,7 @@ mod tests {
             schedule: Schedule::parse("* * * * *", Default::default()).unwrap(),
             source: parse("1", &Options::default()).unwrap(),
             source_text: SourceText::new("1"),
-            options: Options::default(),
+            options: Arc::default(),
             line: None,
         })
     }

@@ -10,10 +10,14 @@ EVERY_SECOND = "* * * * * *"
 RESOLVED = 300
 # An error each a second, which fills a pipe at once.
 TALKATIVE = 20
-# Beyond what it may take at once, each in another way.
-MANY_ENTRIES = 100_000
-MANY_ERRORS = 670_000
-LONG_LINE = 15 * 1024 * 1024
+# As many as are taken, beside the good ones, and more than that.
+MANY_ENTRIES = 9_600
+TOO_MANY_ENTRIES = 50_000
+# As many as are read of a file, and one more.
+MANY_ERRORS = 100_001
+# Just within what is read of a file, and beyond it.
+LONG_LINE = 2 * 1024 * 1024 - 64 * 1024
+LONG_FILE = 15 * 1024 * 1024
 
 
 class Scene:
@@ -134,7 +138,9 @@ def crontabs(scene):
     good = scene.good_crontab
     scene.before_reloads += [
         lambda: replace(good() + "0 0 1 1 * name=Entry value=1\n" * MANY_ENTRIES),
+        lambda: replace(good() + "0 0 1 1 * name=Entry value=1\n" * TOO_MANY_ENTRIES),
         lambda: replace(good() + "* * * bad\n" * MANY_ERRORS),
+        lambda: replace(good() + "* * * * * name=" + "x" * LONG_FILE + "\n"),
         lambda: replace(good() + "* * * * * name=" + "x" * LONG_LINE + "\n"),
         lambda: replace(good() + "'" * LONG_LINE + "\n"),
         lambda: replace(good()),

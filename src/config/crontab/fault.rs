@@ -8,7 +8,7 @@ use super::{ENTRIES_MAX, KEYS, LINE_MAX, LINES_MAX, VARIABLES};
 use crate::config::{Place, Problem};
 use crate::text::{Hidden, did_you_mean, nearest};
 
-/// The file of a million lines is a mistake; this many problems tell enough of it.
+/// A file of so many lines is a mistake; this many problems tell enough of it.
 pub(super) const PROBLEMS_MAX: usize = 100;
 
 /// Why a line is refused, and what would be right.
@@ -47,9 +47,9 @@ pub(super) enum LineError {
     OpenEscape,
     #[error("the line has more than {LINE_MAX} bytes, the most that is read")]
     LongLine,
-    #[error("the file has more than {LINES_MAX} lines, the rest is not read")]
+    #[error("the file has more than {LINES_MAX} lines, none is read")]
     TooManyLines,
-    #[error("the file has more than {ENTRIES_MAX} metrics, the rest is not read")]
+    #[error("the file has more than {ENTRIES_MAX} metrics, none is read")]
     TooManyEntries,
     #[error("and {count} more problems, which are not shown")]
     More { count: usize },

@@ -16,7 +16,7 @@ use crate::blocking::Calls;
 
 /// How many names may be under way at a time. The others wait for as long as their source
 /// does.
-pub(crate) const RESOLVING_MAX: usize = 32;
+pub(crate) const RESOLVING_MAX: usize = 16;
 
 /// The resolver that all clients share.
 #[derive(Clone)]

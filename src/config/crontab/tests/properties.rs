@@ -13,11 +13,7 @@ use crate::properties::cases;
 
 /// Reads a text and checks where its problems are.
 fn read_any(text: &str) -> Result<Vec<Entry>, TestCaseError> {
-    let file = CrontabFile {
-        path: "crontab".into(),
-        text: text.to_owned(),
-    };
-    let (entries, problems) = read(&file, &Defaults::default());
+    let (entries, problems) = read("crontab".as_ref(), text, &Defaults::default());
     prop_assert!(!entries.is_empty() || !problems.is_empty());
     prop_assert!(problems.len() <= PROBLEMS_MAX + 1);
     let lines: Vec<&str> = text.lines().collect();
