@@ -13,7 +13,8 @@ ARG RUST_IMAGE=rust:1.95.0-alpine3.22
 
 # The manifests of the other crates, which make the workspace complete, without their binaries,
 # tests and examples: those files are not here. A stage of its own, for the layers below are
-# kept as long as what is copied from it stays the same.
+# kept as long as what is copied from it stays the same. Of the libraries that the program
+# links, the sources come with its own.
 FROM ${RUST_IMAGE} AS manifests
 WORKDIR /build
 COPY crates crates
@@ -43,9 +44,11 @@ RUN set -eu; \
     printf '//! Empty.\nfn main() {}\n' | tee src/main.rs examples/completions.rs >src/lib.rs; \
     target="$(uname -m)-unknown-linux-musl"; \
     cargo build --locked --release --no-default-features --target "$target" --bin cw-publisher; \
-    cargo clean --release --target "$target" --package cw-publisher; \
-    rm -r src
+    cargo clean --release --target "$target" --package cw-publisher --package cron-schedule --package diagnostics; \
+    rm -r src crates/cron-schedule crates/diagnostics
 
+COPY crates/cron-schedule crates/cron-schedule
+COPY crates/diagnostics crates/diagnostics
 COPY src src
 RUN set -eu; \
     target="$(uname -m)-unknown-linux-musl"; \

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Write};
 use std::iter::successors;
 
 use chrono::DateTime;
-use cw_publisher::schedule::Schedule;
+use cron_schedule::Schedule;
 
 fn main() -> io::Result<()> {
     let mut output = io::stdout().lock();

@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use diagnostics::chain;
 use tokio::runtime::{Builder, Runtime};
 use tracing::{error, warn};
 
 use crate::cloudwatch::SdkFiles;
 use crate::config::{Environment, LogConfig};
 use crate::shutdown::{Requests, Watchdog};
-use crate::telemetry::{self, chain};
+use crate::telemetry;
 
 mod arguments;
 mod check;

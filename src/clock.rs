@@ -5,7 +5,7 @@ use std::future::Future;
 
 use chrono::{DateTime, Utc};
 
-use crate::schedule::Beat;
+use cron_schedule::Beat;
 
 /// What tells the time and wakes at every whole minute or second.
 pub trait Clock: Send + Sync + 'static {

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cron_schedule::{Beat, Schedule};
+
 use crate::metric::Metric;
 use crate::outbox::Limits;
 use crate::publish::Retry;
-use crate::schedule::{Beat, Schedule};
 use crate::source::{HttpConfig, Options, Source, SourceText};
 
 pub mod crontab;

@@ -11,15 +11,11 @@ mod files;
 pub mod health;
 pub mod metric;
 pub mod outbox;
-#[cfg(test)]
-mod properties;
 pub mod proxy;
 pub mod publish;
 pub mod run;
-pub mod schedule;
 pub mod shutdown;
 pub mod source;
 pub mod spool;
 pub mod telemetry;
-pub mod text;
 pub mod ticker;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::text::{Hidden, did_you_mean, excerpt};
+use diagnostics::{Hidden, did_you_mean, excerpt};
 
 mod unit;
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use cron_schedule::{Beat, Missed, moments};
+use diagnostics::chain;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
@@ -19,10 +21,8 @@ use crate::clock::{Beats, Clock};
 use crate::config::{Config, Entry};
 use crate::health::Status;
 use crate::publish::{Failure, FailureKind, Retry, Sink};
-use crate::schedule::{Beat, Missed, moments};
 use crate::source::Resources;
 use crate::spool::SpoolError;
-use crate::telemetry::chain;
 
 mod lane;
 mod lanes;

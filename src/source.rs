@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use diagnostics::{Hidden, did_you_mean, excerpt, nearest};
 
 use crate::files::Files;
 use crate::metric::{Dimension, MetricError, Value};
-use crate::text::{Hidden, did_you_mean, excerpt, nearest};
 
 mod computing;
 mod constant;
@@ -317,9 +317,9 @@ impl Tick {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use test_support::cases;
 
     use super::*;
-    use crate::properties::cases;
 
     #[test]
     fn unknown_source_is_answered_with_the_nearest_and_the_forms() {
@@ -384,7 +384,7 @@ mod tests {
         assert!(asked.load(std::sync::atomic::Ordering::Relaxed) <= http::RESOLVING_MAX);
         drop(release);
         let error = samplings.remove(0).await.unwrap_err();
-        let error = crate::telemetry::chain(&*error);
+        let error = diagnostics::chain(&*error);
         assert!(
             error.contains("connect to http://host0.invalid/"),
             "{error}"

@@ -1,12 +1,13 @@
 //! The clock's edge: one `tokio-cron-scheduler` job that beats once a minute or once
 //! a second. A beat only wakes its receiver, which works out with
-//! [`moments`](crate::schedule::moments) what passed since the last one; so a beat
+//! [`moments`](cron_schedule::moments) what passed since the last one; so a beat
 //! that is late, doubled or lost costs nothing.
 
 use std::error::Error;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use cron_schedule::Beat;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -14,7 +15,6 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tracing::{error, warn};
 
 use crate::clock;
-use crate::schedule::Beat;
 
 /// How late a beat may be: the library looks every 500 ms whether its job is due.
 const LATE_MAX: Duration = Duration::from_secs(2);

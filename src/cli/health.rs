@@ -7,14 +7,14 @@ use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use diagnostics::chain;
+use diagnostics::one_line;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::config::{Environment, HealthAddr};
 use crate::health::{Place, Server, Status, ask};
-use crate::telemetry::chain;
-use crate::text::one_line;
 use crate::ticker::SystemClock;
 
 /// Two processes of one container have one local socket.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use diagnostics::chain;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info};
 
@@ -21,7 +22,6 @@ use crate::health::Status;
 use crate::run::{self, Controls, RunError};
 use crate::shutdown::{Request, Requests, Stop, Stops};
 use crate::spool::SpoolError;
-use crate::telemetry::chain;
 use crate::ticker::SystemClock;
 
 /// What a newcomer can do about missing credentials.

@@ -89,7 +89,7 @@ mod tests {
         for path in ["/dev/zero", large.path().to_str().unwrap()] {
             for (variable, _) in FILES {
                 let error = checked(variable, path).unwrap_err();
-                let chain = crate::telemetry::chain(&error);
+                let chain = diagnostics::chain(&error);
                 assert!(chain.contains(variable), "{chain}");
             }
         }
@@ -117,10 +117,10 @@ mod tests {
         large.set_len(SIZE_MAX + 1).unwrap();
         let home = home.path().to_str().unwrap();
         let error = checked("HOME", home).unwrap_err();
-        assert!(crate::telemetry::chain(&error).contains("AWS_SHARED_CREDENTIALS_FILE"));
+        assert!(diagnostics::chain(&error).contains("AWS_SHARED_CREDENTIALS_FILE"));
         let variables = [("HOME", home), ("AWS_CONFIG_FILE", "~/.aws/credentials")];
         let environment = variables.map(|(name, value)| (name.into(), value.into()));
         let error = SdkFiles::new(&environment.into_iter().collect()).check();
-        assert!(crate::telemetry::chain(&error.unwrap_err()).contains("AWS_CONFIG_FILE"));
+        assert!(diagnostics::chain(&error.unwrap_err()).contains("AWS_CONFIG_FILE"));
     }
 }

@@ -5,12 +5,12 @@ use std::fmt;
 
 use aws_config::profile::{self, Profile, ProfileSet};
 use aws_types::os_shim_internal::{Env, Fs};
+use diagnostics::chain;
 
 use super::aside::Aside;
 use super::credentials::PROFILES_PATIENCE;
 use super::files::SdkFiles;
 use crate::config::Environment;
-use crate::telemetry::chain;
 
 /// The variables that say where profiles are and which one is meant.
 const PROFILE_VARIABLES: &[&str] = &["HOME", "USERPROFILE", "AWS_PROFILE", CONFIG, CREDENTIALS];

@@ -8,13 +8,13 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use diagnostics::chain;
 use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
 use super::acceptance::OnlyTheService;
 use super::http::{ANSWER_MAX, bounded};
 use super::*;
-use crate::telemetry::chain;
 
 #[derive(Clone, Debug)]
 struct Answer {

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use cron_schedule::{Schedule, Zone};
+use diagnostics::{Hidden, given};
+
 use super::value::{count, headers_file};
 use super::{Entry, Problem};
 use crate::metric::{Dimensions, Metric, MetricName, Namespace, Resolution, Unit};
-use crate::schedule::{Schedule, Zone};
 use crate::source::{self, Options, SourceText};
-use crate::text::{Hidden, given};
 
 mod fault;
 mod keys;

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use cron_schedule::{Schedule, Zone};
+use diagnostics::{excerpt, nearest, shown_path};
+
 use super::crontab::{self, Defaults};
 use super::setting::{self, Setting};
 use super::value::{Region, bytes, count, duration, headers_file, switch};
@@ -15,9 +18,7 @@ use super::{
 use crate::metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use crate::outbox::Limits;
 use crate::publish::Retry;
-use crate::schedule::{Schedule, Zone};
 use crate::source::{self, HttpConfig, Options, SourceText};
-use crate::text::{excerpt, nearest, shown_path};
 
 /// Shortest and longest delays, time-outs and the like that make sense: below a
 /// millisecond nothing answers, and longer than an hour nobody waits.

@@ -3,13 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use diagnostics::shown_path;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 
 use super::env::Asked;
 use super::{Findings, setting};
-use crate::text::shown_path;
 
 /// Why the certificates of `AWS_CA_BUNDLE` are refused, and what would be right.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

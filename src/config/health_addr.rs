@@ -2,10 +2,11 @@
 
 use std::net::Ipv6Addr;
 
+use diagnostics::given;
+
 use super::setting::HEALTH_ADDR;
 use super::value::{ValueError, digits};
 use super::{Environment, Place, Problem};
-use crate::text::given;
 
 /// Where the health of the process is told.
 #[derive(Clone, Debug, PartialEq, Eq)]

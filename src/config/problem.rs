@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::text::{given, one_line, shown_path};
+use diagnostics::{given, one_line, shown_path};
 
 /// One thing that is wrong: where, and what would be right. It never holds the text of a
 /// place where a secret may stand.

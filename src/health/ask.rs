@@ -2,11 +2,11 @@
 
 use std::io;
 
+use diagnostics::excerpt;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::place::{Owner, Place};
-use crate::text::excerpt;
 
 /// Longest answer that is read; the publisher's own takes half a kilobyte.
 const ANSWER_MAX: u64 = 64 * 1024;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::text::{excerpt, one_line};
+use diagnostics::{excerpt, one_line};
 
 /// What failed, and the root cause. Text from outside stands in quotes in this program's
 /// errors; it is left out here, where anybody in the network namespace may ask.

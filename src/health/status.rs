@@ -5,12 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use cron_schedule::{Beat, Schedule};
 use tokio::time::Instant;
 
 use super::report::{Condition, Report};
 use crate::metric::Namespace;
 use crate::outbox::Losses;
-use crate::schedule::{Beat, Schedule};
 
 /// So many beats may fail to come before the clock counts as stalled.
 const STALLED_BEATS: u32 = 3;

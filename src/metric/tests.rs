@@ -1,7 +1,7 @@
 use proptest::prelude::*;
+use test_support::cases;
 
 use super::*;
-use crate::properties::cases;
 
 #[test]
 fn namespace_keeps_to_the_services_rules() {

@@ -68,7 +68,7 @@ impl Default for Unit {
 
 impl Unit {
     pub(super) fn nearest(given: &str) -> Option<&'static str> {
-        crate::text::nearest(given, Self::ALL.iter().map(|unit| unit.as_str()))
+        diagnostics::nearest(given, Self::ALL.iter().map(|unit| unit.as_str()))
     }
 
     pub(super) fn list() -> String {
@@ -85,7 +85,7 @@ impl FromStr for Unit {
             return Ok(*unit);
         }
         Err(MetricError::UnknownUnit {
-            given: crate::text::Hidden::new(text),
+            given: diagnostics::Hidden::new(text),
         })
     }
 }

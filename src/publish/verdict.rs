@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use diagnostics::excerpt;
+
 use super::{Failure, FailureKind};
-use crate::text::excerpt;
 
 /// What to do after a failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
+use diagnostics::chain;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
@@ -19,7 +20,6 @@ use crate::health::Status;
 use crate::metric::{Namespace, Point};
 use crate::publish::{Retry, Sink};
 use crate::spool::SpoolError;
-use crate::telemetry::chain;
 
 /// The disk gets this long at the end even if sending took all of the grace: whatever was
 /// accepted last would come twice.

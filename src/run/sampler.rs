@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use cron_schedule::{Beat, Schedule};
+use diagnostics::chain;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
@@ -19,9 +21,7 @@ use super::slot::{Sampled, Slot};
 use crate::config::{Entry, beat};
 use crate::health::Status;
 use crate::metric::{Namespace, Point};
-use crate::schedule::{Beat, Schedule};
 use crate::source::{Resources, Tick};
-use crate::telemetry::chain;
 
 /// How often the points of a tick are handed over until the last is there. What is due
 /// together leaves together, but a slow source shall not hold up what alarms wait for.

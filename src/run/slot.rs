@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
+use diagnostics::chain;
+use diagnostics::excerpt;
 use futures_util::FutureExt;
 use tokio::time::timeout;
 use tracing::{debug, error, warn};
@@ -15,8 +17,6 @@ use crate::config::Entry;
 use crate::health::brief;
 use crate::metric::{Metric, MetricError, MetricName, Point};
 use crate::source::{Reading, SampleError, Tick};
-use crate::telemetry::chain;
-use crate::text::excerpt;
 
 /// Most problems of one source in one tick that are logged one by one.
 const PROBLEMS_LOGGED: usize = 10;
@@ -203,9 +203,10 @@ impl Drop for Busy<'_> {
 
 #[cfg(test)]
 mod tests {
+    use cron_schedule::Schedule;
+
     use super::*;
     use crate::metric::{Dimension, Resolution, Unit, Value};
-    use crate::schedule::Schedule;
     use crate::source::{Options, SourceText, parse};
 
     fn slot() -> Slot {

@@ -8,6 +8,7 @@ use std::sync::mpsc::{self as requests, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use diagnostics::chain;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -16,7 +17,6 @@ use tracing::{error, info};
 use super::millis;
 use super::store::SharedStore;
 use crate::spool::{Event, SpoolError, Synced};
-use crate::telemetry::chain;
 
 /// How long the disk may take for one write before it counts as hanging. Network file
 /// systems stall for a second or two when all is well.

@@ -9,13 +9,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use diagnostics::{Hidden, did_you_mean, nearest};
 use tokio::sync::OnceCell;
 
 use super::computing::{self, Stopped};
 use super::http::{HttpClient, HttpError, HttpUrl, ParseUrlError, Request};
 use super::{Options, Reading, Readings, Sampling, Source, Tick};
 use crate::metric::{MetricError, Value};
-use crate::text::{Hidden, did_you_mean, nearest};
 
 mod task;
 

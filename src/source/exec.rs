@@ -11,10 +11,11 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::str::FromStr;
 
+use diagnostics::excerpt_bytes;
+
 use super::threads::{self, Thread};
 use super::{NumberError, READ_MAX, Sampling, Source, Tick, number};
 use crate::metric::Value;
-use crate::text::excerpt_bytes;
 
 mod group;
 mod output;
@@ -232,7 +233,7 @@ mod tests {
     async fn run(text: &str) -> Result<f64, String> {
         match text.parse::<Exec>().unwrap().value().await {
             Ok(value) => Ok(value.get()),
-            Err(error) => Err(crate::telemetry::chain(&error)),
+            Err(error) => Err(diagnostics::chain(&error)),
         }
     }
 

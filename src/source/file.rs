@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use diagnostics::excerpt_bytes;
+
 use super::computing::{self, Stopped};
 use super::{NumberError, READ_MAX, Sampling, Source, Tick, json, number};
 use crate::files::Files;
 use crate::metric::Value;
-use crate::text::excerpt_bytes;
 
 #[derive(Debug)]
 pub(super) struct File {
@@ -135,7 +136,7 @@ mod tests {
             .unwrap();
         match source.value(&Files::default()).await {
             Ok(value) => Ok(value.get()),
-            Err(error) => Err(crate::telemetry::chain(&error)),
+            Err(error) => Err(diagnostics::chain(&error)),
         }
     }
 
@@ -166,7 +167,7 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
         let source: File = path.display().to_string().parse().unwrap();
         let error = source.value(&Files::default()).await.unwrap_err();
-        let error = crate::telemetry::chain(&error);
+        let error = diagnostics::chain(&error);
         assert!(error.contains("it is a pipe"), "{error}");
         assert!(error.contains("exec:"), "{error}");
     }

@@ -11,9 +11,10 @@ use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use diagnostics::{Hidden, did_you_mean, nearest};
+
 use super::{Sampling, Source, Tick};
 use crate::metric::{MetricError, Value};
-use crate::text::{Hidden, did_you_mean, nearest};
 
 mod cgroup;
 mod cpu;

@@ -4,10 +4,10 @@
 
 use std::fmt;
 
+use diagnostics::excerpt;
 use serde_json::Value as Json;
 
 use crate::metric::{MetricError, Value};
-use crate::text::excerpt;
 
 mod walk;
 

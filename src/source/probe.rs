@@ -108,7 +108,7 @@ impl Up {
             Err(error) if error.is_of_this_side() => Err(error),
             Err(error) => {
                 // A 0 is an answer, not a failure; why it is 0 helps whoever looks for it.
-                tracing::debug!(error = crate::telemetry::chain(&error), "target is not up");
+                tracing::debug!(error = diagnostics::chain(&error), "target is not up");
                 Ok(Value::try_from(0.0)?)
             }
         }

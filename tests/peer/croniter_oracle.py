@@ -8,7 +8,7 @@
 Makes random expressions, zones and moments (half of them at a change of the clocks) and
 compares the next five firings. Every difference must have one of the REASONS below, each
 decided by cron(8) and crontab(5) of Debian's cron, else the run fails. With --record, the
-telling cases go to tests/fixtures/croniter.tsv, which `cargo test` reads without Python.
+telling cases go to crates/cron-schedule/src/tests/croniter.tsv, which `cargo test` reads without Python.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import croniter
 
 CRONITER = "7.0.0"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FIXTURE = ROOT / "tests/fixtures/croniter.tsv"
+FIXTURE = ROOT / "crates/cron-schedule/src/tests/croniter.tsv"
 FIRINGS = 5
 CASES_MIN = 500
 RECORDED = 60

@@ -5,10 +5,10 @@
 use std::io::{self, Write};
 
 use chrono::SecondsFormat;
+use diagnostics::one_line;
 
 use super::overview::Overview;
 use crate::config::{Entry, Findings};
-use crate::text::one_line;
 
 /// Prints what is wrong, one `SETTING: problem` a line.
 pub(super) fn problems(err: &mut impl Write, findings: &Findings) -> io::Result<()> {

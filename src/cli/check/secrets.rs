@@ -4,10 +4,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use test_support::cases;
 
 use super::overview::tests::{overview, read};
 use super::{document, listing, settings};
-use crate::properties::cases;
 
 /// Stands in each text in the place of a secret.
 const MARKER: &str = "Sw0rdf1sh";

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use diagnostics::{excerpt, shown_path};
+
 use crate::config::Environment;
 use crate::config::setting::{
     ALL, CRONTAB, FOREIGN, METRIC_HTTP_HEADERS_FILE, METRIC_VALUE, SPOOL_DIR, Setting,
 };
 use crate::source::shown;
-use crate::text::{self, excerpt, shown_path};
 
 /// Those that name a file or a folder.
 const PATHS: &[Setting] = &[CRONTAB, METRIC_HTTP_HEADERS_FILE, SPOOL_DIR];
@@ -67,7 +68,7 @@ fn own_shown(setting: Setting, value: &str) -> String {
     if PATHS.contains(&setting) {
         return shown_path(Path::new(value));
     }
-    if text::given(value).is_empty() {
+    if diagnostics::given(value).is_empty() {
         return HIDDEN.into();
     }
     excerpt(value)
@@ -79,7 +80,7 @@ fn foreign_shown(name: &str, value: &str) -> Option<String> {
         return shown(value).filter(|_| value.starts_with("http"));
     }
     let is_path = value.starts_with('/');
-    (is_path || !text::given(value).is_empty()).then(|| excerpt(value))
+    (is_path || !diagnostics::given(value).is_empty()).then(|| excerpt(value))
 }
 
 #[cfg(test)]

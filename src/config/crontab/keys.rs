@@ -1,9 +1,10 @@
 //! The `key=value` pairs of a metric line.
 
+use diagnostics::Hidden;
+
 use super::LineError;
 use super::words::Word;
 use crate::source::Uses;
-use crate::text::Hidden;
 
 macro_rules! keys {
     ($($key:ident),+ $(,)?) => {

@@ -1,9 +1,9 @@
 //! What holds for every environment.
 
 use proptest::prelude::*;
+use test_support::cases;
 
 use super::*;
-use crate::properties::cases;
 
 fn read(variables: impl IntoIterator<Item = (String, String)>) -> (Option<Config>, Findings) {
     let pair = |(name, value): (String, String)| (name.into(), value.into());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use diagnostics::chain;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -15,7 +16,6 @@ use crate::outbox::Batch;
 use crate::publish::{Failure, Sink};
 use crate::run::store::Share;
 use crate::run::{millis, rfc3339};
-use crate::telemetry::chain;
 
 /// A time in which points had to wait.
 pub(super) struct Outage {

@@ -4,11 +4,11 @@
 //! Any figure may be missing: Fargate leaves some out, a container that has just
 //! started or has stopped has `null` or `{}`. What is there must be of its type.
 
+use diagnostics::excerpt;
 use serde_json::Value as Json;
 
 use crate::metric::{Dimension, MetricError};
 use crate::source::json::{VALUES_MAX, whole};
-use crate::text::excerpt;
 
 /// From here on a limit is none: where no limit is set, version 1 of the control
 /// groups reports the largest number of bytes that whole pages can hold.

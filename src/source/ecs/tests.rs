@@ -42,15 +42,12 @@ async fn read(source: &Ecs, tick: &Tick) -> Result<(Vec<(String, f64)>, Vec<Stri
     let readings = source
         .readings(tick)
         .await
-        .map_err(|e| crate::telemetry::chain(&e))?;
+        .map_err(|e| diagnostics::chain(&e))?;
     let values = readings.readings.iter().map(|reading| {
         let dimensions = crate::metric::Dimensions::new(reading.dimensions.clone()).unwrap();
         (dimensions.to_string(), reading.value.get())
     });
-    let problems = readings
-        .problems
-        .iter()
-        .map(|e| crate::telemetry::chain(&**e));
+    let problems = readings.problems.iter().map(|e| diagnostics::chain(&**e));
     Ok((values.collect(), problems.collect()))
 }
 

@@ -6,9 +6,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use diagnostics::excerpt;
+
 use super::HostError;
 use crate::source::READ_MAX;
-use crate::text::excerpt;
 
 /// Where the kernel's file systems are mounted.
 #[derive(Clone, Debug)]

@@ -48,7 +48,7 @@ fn copy(from: &Path, to: &Path) {
 async fn value(host: &Host) -> Result<f64, String> {
     match host.value().await {
         Ok(value) => Ok(value.get()),
-        Err(error) => Err(crate::telemetry::chain(&error)),
+        Err(error) => Err(diagnostics::chain(&error)),
     }
 }
 

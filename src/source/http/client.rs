@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use diagnostics::excerpt_bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -18,7 +19,6 @@ use super::names::Names;
 use super::url::HttpUrl;
 use crate::files::Files;
 use crate::source::READ_MAX;
-use crate::text::excerpt_bytes;
 
 /// Most redirects that are followed of one request (README, "Sources").
 const REDIRECTS_MAX: usize = 5;

@@ -79,9 +79,9 @@ fn header(line: &str) -> Option<(HeaderName, HeaderValue)> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use test_support::cases;
 
     use super::*;
-    use crate::properties::cases;
 
     #[test]
     fn headers_are_read_line_by_line() {

@@ -24,7 +24,7 @@ async fn read_with(config: HttpConfig, text: &str, options: &Options) -> Result<
     let source = Http::new(text, options).unwrap();
     match source.value(&client(config)).await {
         Ok(value) => Ok(value.get()),
-        Err(error) => Err(crate::telemetry::chain(&error)),
+        Err(error) => Err(diagnostics::chain(&error)),
     }
 }
 

@@ -10,7 +10,7 @@ use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::text::excerpt;
+use diagnostics::excerpt;
 
 /// An `http` or `https` URL. User name and password are kept apart from it.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -166,9 +166,9 @@ fn basic_auth(url: &Url) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use test_support::cases;
 
     use super::*;
-    use crate::properties::cases;
 
     #[test]
     fn secrets_are_neither_shown_nor_sent_in_the_target() {
@@ -218,7 +218,7 @@ mod tests {
             ("ftp://me:secret@host/", "does not begin with http://"),
         ] {
             let error = text.parse::<HttpUrl>().unwrap_err();
-            let error = crate::telemetry::chain(&error);
+            let error = diagnostics::chain(&error);
             assert!(error.contains(part), "{error}");
             assert!(!error.contains("secret"), "{error}");
         }

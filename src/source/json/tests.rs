@@ -1,7 +1,7 @@
 use proptest::prelude::*;
+use test_support::cases;
 
 use super::*;
-use crate::properties::cases;
 
 fn at(pointer: &str, document: &str) -> Result<f64, String> {
     let (_, pointer) = split_pointer(pointer).unwrap();

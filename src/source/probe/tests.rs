@@ -10,7 +10,7 @@ use crate::source::{HttpConfig, Resources};
 async fn value(source: Result<impl Source, ParseProbeError>) -> Result<f64, String> {
     match source.unwrap().sample(&Tick::for_test()).await {
         Ok(readings) => Ok(readings.readings[0].value.get()),
-        Err(error) => Err(crate::telemetry::chain(&*error)),
+        Err(error) => Err(diagnostics::chain(&*error)),
     }
 }
 

@@ -7,9 +7,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use diagnostics::excerpt;
+
 use self::line::{metric_name, sample};
 use super::scan::{Expected, Scan, is_blank};
-use crate::text::excerpt;
 
 mod line;
 

@@ -4,12 +4,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use diagnostics::excerpt;
 use regex_lite::{Regex, RegexBuilder};
 
 use super::exposition::{Kind, Sample};
 use super::scan::Scan;
 use crate::source::computing::{Stopped, Wanted};
-use crate::text::excerpt;
 
 /// The longest selector. Some name a hundred things, each as long as the name of a pod.
 const LENGTH_MAX: usize = 4096;

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use diagnostics::excerpt;
+
 use super::exposition::{Kind, Sample};
 use super::selector::MatchError;
 use crate::metric::{DIMENSIONS_MAX, Dimension, MetricError, Value};
 use crate::source::{Options, Reading, Readings};
-use crate::text::excerpt;
 
 /// Most problems of one scrape that are told one by one.
 const PROBLEMS_MAX: usize = 10;

@@ -34,7 +34,7 @@ fn shown(readings: &[Reading]) -> Vec<String> {
 }
 
 fn told(error: &SampleError) -> String {
-    crate::telemetry::chain(&**error)
+    diagnostics::chain(&**error)
 }
 
 /// The readings of one tick, which must be without problems.

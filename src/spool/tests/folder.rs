@@ -38,7 +38,7 @@ fn pipe_is_refused_and_never_waited_for() {
         let (dir, path) = folder();
         mkfifoat(CWD, path(name), Mode::RUSR | Mode::WUSR).unwrap();
         let error = open_in(&dir).unwrap_err();
-        let error = crate::telemetry::chain(&error);
+        let error = diagnostics::chain(&error);
         assert!(
             error.contains(name) && error.contains("no regular file"),
             "{error}"
@@ -58,7 +58,7 @@ fn symbolic_link_is_not_followed() {
         std::fs::write(path("victim"), "precious").unwrap();
         symlink(path("victim"), path(name)).unwrap();
         let error = open_in(&dir).unwrap_err();
-        let error = crate::telemetry::chain(&error);
+        let error = diagnostics::chain(&error);
         assert!(
             error.contains(name) && error.contains("no regular file"),
             "{error}"

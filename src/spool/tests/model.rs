@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use test_support::cases;
 
 use super::*;
 use crate::metric::{Dimension, Dimensions};
 use crate::outbox::AGE_MAX;
-use crate::properties::cases;
 
 #[derive(Clone, Debug)]
 enum Operation {

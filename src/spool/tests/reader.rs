@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use test_support::cases;
 
 use super::*;
 use crate::outbox::Lost;
-use crate::properties::cases;
 
 /// Few enough that a bound is met now and then.
 const LIMIT: usize = 12;

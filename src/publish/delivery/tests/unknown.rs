@@ -2,9 +2,9 @@
 //! through, and where nothing does, all of it stays held.
 
 use proptest::prelude::*;
+use test_support::cases;
 
 use super::*;
-use crate::properties::cases;
 
 /// The requests of [`RETRY`] to what is never accepted.
 const TRIES: usize = 4;

@@ -1,9 +1,9 @@
 use std::fmt::Write;
 
 use proptest::prelude::*;
+use test_support::cases;
 
 use super::*;
-use crate::properties::cases;
 
 /// Every sample as `name{label=value,...} number @timestamp (Kind suffix)`.
 fn shown(text: &str, format: Format) -> Result<Vec<String>, ExpositionError> {

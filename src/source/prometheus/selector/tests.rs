@@ -1,8 +1,8 @@
 use proptest::prelude::*;
+use test_support::cases;
 
 use super::super::exposition::{Exposition, Format};
 use super::*;
-use crate::properties::cases;
 
 const PAGE: &str = concat!(
     "# TYPE hits counter\nhits_total{a=\"x\"} 1\nhits_created{a=\"x\"} 9\n",

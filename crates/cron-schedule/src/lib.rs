@@ -11,6 +11,16 @@
 //!   first moment after the gap, once; a time that they repeat counts the first time.
 //! - A change of more than three hours is a correction of the clock, not a season:
 //!   nothing is made up for and nothing is left out.
+//!
+//! ```
+//! use cron_schedule::Schedule;
+//!
+//! let nightly = Schedule::parse("30 2 * * 1-5", "Europe/Berlin".parse()?)?;
+//! let friday = "2026-11-20T12:00:00Z".parse()?;
+//! let monday = "2026-11-23T01:30:00Z".parse()?;
+//! assert_eq!(nightly.next_after(friday), Some(monday));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -1,9 +1,9 @@
 //! What holds for every schedule, zone and moment.
 
 use proptest::prelude::*;
+use test_support::cases;
 
 use super::*;
-use crate::properties::cases;
 
 /// Zones with seasons of an hour, half an hour and two hours, with gaps at midnight, with
 /// a month of exceptions, and with a day left out.

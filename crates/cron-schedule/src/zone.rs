@@ -8,7 +8,7 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::text::{Hidden, did_you_mean, nearest};
+use diagnostics::{Hidden, did_you_mean, nearest};
 
 /// A time zone of the IANA database, for example `Australia/Sydney`; UTC by default. The
 /// database is part of the program: the image has no `/usr/share/zoneinfo`. Cheap to clone.

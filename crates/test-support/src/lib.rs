@@ -1,4 +1,4 @@
-//! How many cases the property tests try.
+//! What the tests of several crates need: how many cases a property is tried with.
 
 use proptest::test_runner::Config;
 
@@ -6,7 +6,8 @@ use proptest::test_runner::Config;
 const UNSET: u32 = 256;
 
 /// So many cases, or as many as `PROPTEST_CASES` asks for.
-pub(crate) fn cases(count: u32) -> Config {
+#[must_use]
+pub fn cases(count: u32) -> Config {
     let asked = Config::default();
     Config {
         cases: match asked.cases {

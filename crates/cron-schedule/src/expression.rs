@@ -1,8 +1,9 @@
 //! The text of a schedule, checked field by field so that an error says what would
 //! be right, and written anew in the form that `croner` reads without surprises.
 
+use diagnostics::excerpt;
+
 use super::ScheduleError;
-use crate::text::excerpt;
 
 /// The nicknames of crontab(5), and `@reboot`'s refusal in [`expand`].
 const NICKNAMES: &[(&str, &str)] = &[
