@@ -32,6 +32,9 @@ FROM ${RUST_IMAGE} AS build
 RUN if command -v apk >/dev/null; then apk add --no-cache ca-certificates gcc musl-dev; fi
 WORKDIR /build
 
+# The crates of the workspace that the program links; they change as often as it does.
+ARG LIBRARIES="blocking-io cloudwatch-metric cron-schedule diagnostics http-proxies metric-source"
+
 # The dependencies alone come first, with an empty program and empty files for whatever else
 # the manifests name, so that a change of the sources does not compile them again. `cargo
 # clean` then removes all that is left of the empty program: the sources keep the dates of
@@ -44,11 +47,19 @@ RUN set -eu; \
     printf '//! Empty.\nfn main() {}\n' | tee src/main.rs examples/completions.rs >src/lib.rs; \
     target="$(uname -m)-unknown-linux-musl"; \
     cargo build --locked --release --no-default-features --target "$target" --bin cw-publisher; \
-    cargo clean --release --target "$target" --package cw-publisher --package cron-schedule --package diagnostics; \
-    rm -r src crates/cron-schedule crates/diagnostics
+    for library in $LIBRARIES; do \
+        cargo clean --release --target "$target" --package "$library"; \
+        rm -r "crates/$library"; \
+    done; \
+    cargo clean --release --target "$target" --package cw-publisher; \
+    rm -r src
 
+COPY crates/blocking-io crates/blocking-io
+COPY crates/cloudwatch-metric crates/cloudwatch-metric
 COPY crates/cron-schedule crates/cron-schedule
 COPY crates/diagnostics crates/diagnostics
+COPY crates/http-proxies crates/http-proxies
+COPY crates/metric-source crates/metric-source
 COPY src src
 RUN set -eu; \
     target="$(uname -m)-unknown-linux-musl"; \

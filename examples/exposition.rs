@@ -5,7 +5,7 @@
 use std::io::Read;
 use std::process::ExitCode;
 
-use cw_publisher::source::prometheus::{Exposition, Format};
+use metric_source::prometheus::{Exposition, Format};
 
 #[allow(clippy::print_stdout, clippy::print_stderr)]
 fn main() -> ExitCode {

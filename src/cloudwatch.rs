@@ -9,9 +9,9 @@ use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataError;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use cloudwatch_metric::Point;
 
 use crate::config::Config;
-use crate::metric::Point;
 use crate::outbox::Batch;
 use crate::publish::{Failure, FailureKind, Sink};
 

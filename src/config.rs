@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloudwatch_metric::Metric;
 use cron_schedule::{Beat, Schedule};
+use metric_source::{HttpConfig, Options, Source, SourceText};
 
-use crate::metric::Metric;
 use crate::outbox::Limits;
 use crate::publish::Retry;
-use crate::source::{HttpConfig, Options, Source, SourceText};
 
 pub mod crontab;
 mod endpoint;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::metric::{Namespace, Point};
+use cloudwatch_metric::{Namespace, Point};
 
 mod batch;
 mod copy;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use cron_schedule::{Beat, Missed, moments};
 use diagnostics::chain;
+use metric_source::Resources;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
@@ -21,7 +22,6 @@ use crate::clock::{Beats, Clock};
 use crate::config::{Config, Entry};
 use crate::health::Status;
 use crate::publish::{Failure, FailureKind, Retry, Sink};
-use crate::source::Resources;
 use crate::spool::SpoolError;
 
 mod lane;

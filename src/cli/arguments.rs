@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn help_names_every_kind_of_source() {
         let help = setting::METRIC_VALUE.help;
-        for kind in crate::source::kinds() {
+        for kind in metric_source::kinds() {
             assert!(help.contains(kind), "{kind}");
         }
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use rustix::fs::{Access, access};
 use tokio::time::timeout;
 
-use crate::blocking::Calls;
-use crate::files;
+use blocking_io::Calls;
+use blocking_io::{self as files};
 
 mod certificates;
 

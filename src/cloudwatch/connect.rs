@@ -8,10 +8,10 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use http_proxies::Proxies;
+use metric_source::HttpConfig;
 
 use super::http::Ways;
-use crate::proxy::Proxies;
-use crate::source::HttpConfig;
 
 /// A connection that was idle for longer is not used again. Load balancers commonly close
 /// one after a minute (Elastic Load Balancing's default): with a tick a minute each request

@@ -19,7 +19,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use http::Uri;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use crate::proxy::{Proxies, is_loopback};
+use http_proxies::{Proxies, is_loopback};
 
 /// The most that is read of an answer. The longest that are known are refusals that name
 /// each of 1000 points, and credentials with a session token, of a few kilobytes.

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use cloudwatch_metric::{Dimensions, Metric, MetricName, Namespace, Resolution, Unit};
 use cron_schedule::{Schedule, Zone};
 use diagnostics::{Hidden, given};
+use metric_source::{Options, SourceText};
 
 use super::value::{count, headers_file};
 use super::{Entry, Problem};
-use crate::metric::{Dimensions, Metric, MetricName, Namespace, Resolution, Unit};
-use crate::source::{self, Options, SourceText};
 
 mod fault;
 mod keys;
@@ -217,7 +217,7 @@ impl Reader {
         if let Some(dimensions) = &dimensions {
             options.note(dimensions, &value.text);
         }
-        let source = match source::parse(&value.text, &options) {
+        let source = match metric_source::parse(&value.text, &options) {
             Ok(source) => {
                 for (word, error) in keys.idle(&value.text) {
                     self.fault(word, error);

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use cloudwatch_metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use cron_schedule::{Schedule, Zone};
 use diagnostics::{excerpt, nearest, shown_path};
+use metric_source::{HttpConfig, Options, SourceText};
 
 use super::crontab::{self, Defaults};
 use super::setting::{self, Setting};
@@ -15,10 +17,8 @@ use super::value::{Region, bytes, count, duration, headers_file, switch};
 use super::{
     Config, Entry, Environment, Findings, HealthAddr, LogConfig, endpoint, files, log, pairs, proxy,
 };
-use crate::metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use crate::outbox::Limits;
 use crate::publish::Retry;
-use crate::source::{self, HttpConfig, Options, SourceText};
 
 /// Shortest and longest delays, time-outs and the like that make sense: below a
 /// millisecond nothing answers, and longer than an hour nobody waits.
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
         options.note(&defaults.dimensions, &source_text);
         let source = self.keep(
             setting::METRIC_VALUE.name,
-            source::parse(&source_text, &options),
+            metric_source::parse(&source_text, &options),
         );
         let schedule = self.parse(setting::SCHEDULE, |text| {
             Schedule::parse(text, defaults.zone.clone())

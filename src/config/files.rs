@@ -92,8 +92,8 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    const CA: &[u8] = include_bytes!("../../tests/fixtures/tls/ca.pem");
-    const KEY: &[u8] = include_bytes!("../../tests/fixtures/tls/server.key");
+    const CA: &[u8] = include_bytes!("../../crates/test-support/tls/ca.pem");
+    const KEY: &[u8] = include_bytes!("../../crates/test-support/tls/server.key");
 
     #[test]
     fn bundle_must_hold_certificates_and_nothing_broken() {

@@ -3,9 +3,9 @@
 use std::fmt::{self, Write};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use cloudwatch_metric::Namespace;
 use serde_json::{Value, json};
 
-use crate::metric::Namespace;
 use crate::outbox::Losses;
 
 /// What is known of the process at one moment.

@@ -5,11 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use cloudwatch_metric::Namespace;
 use cron_schedule::{Beat, Schedule};
 use tokio::time::Instant;
 
 use super::report::{Condition, Report};
-use crate::metric::Namespace;
 use crate::outbox::Losses;
 
 /// So many beats may fail to come before the clock counts as stalled.

@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use cloudwatch_metric::{Namespace, Point};
+
 use super::{Held, Id};
-use crate::metric::{Namespace, Point};
 
 /// Most points of one request (API Reference, `PutMetricData`).
 pub const BATCH_POINTS_MAX: usize = 1000;

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use cloudwatch_metric::Point;
+
 use super::{Held, Id, Outbox};
-use crate::metric::Point;
 
 /// So many points are written at a time: a request's worth.
 const POINTS_AT_A_TIME: usize = 1000;

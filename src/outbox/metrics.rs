@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::metric::{Dimension, Metric};
+use cloudwatch_metric::{Dimension, Metric};
 
 /// What one allocation takes beside its content: the allocator's own notes, and rounding.
 /// A long one is rounded up by a quarter at most.

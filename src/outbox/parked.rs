@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use cloudwatch_metric::Namespace;
 
 use super::{Batch, Held, Id, Outbox};
-use crate::metric::Namespace;
 
 /// How long a parked point waits for its next try: what is refused for no known reason
 /// is seldom put right within minutes, and a request an hour costs next to nothing.

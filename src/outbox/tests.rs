@@ -1,15 +1,16 @@
 use std::sync::Arc;
 
+use cloudwatch_metric::{Metric, Value};
+
 use super::*;
-use crate::metric::{Metric, Value};
 
 pub(super) fn metric(namespace: &str, dimensions: &str) -> Arc<Metric> {
     Arc::new(Metric {
         namespace: namespace.parse().unwrap(),
         name: "M".parse().unwrap(),
-        unit: crate::metric::Unit::Count,
+        unit: cloudwatch_metric::Unit::Count,
         dimensions: dimensions.parse().unwrap(),
-        resolution: crate::metric::Resolution::Standard,
+        resolution: cloudwatch_metric::Resolution::Standard,
     })
 }
 

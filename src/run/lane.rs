@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use cloudwatch_metric::Namespace;
 use rand::RngExt;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use super::lanes::{Phase, Shared};
 use crate::clock::Clock;
-use crate::metric::Namespace;
 use crate::publish::{Retry, Sink};
 
 mod account;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
+use cloudwatch_metric::{Namespace, Point};
 use diagnostics::chain;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
@@ -17,7 +18,6 @@ use super::store::{SharedStore, Store};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::health::Status;
-use crate::metric::{Namespace, Point};
 use crate::publish::{Retry, Sink};
 use crate::spool::SpoolError;
 

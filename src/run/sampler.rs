@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use cloudwatch_metric::{Namespace, Point};
 use cron_schedule::{Beat, Schedule};
 use diagnostics::chain;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use metric_source::{Resources, Tick};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, interval_at};
@@ -20,8 +22,6 @@ use super::renewal::{self, renewed};
 use super::slot::{Sampled, Slot};
 use crate::config::{Entry, beat};
 use crate::health::Status;
-use crate::metric::{Namespace, Point};
-use crate::source::{Resources, Tick};
 
 /// How often the points of a tick are handed over until the last is there. What is due
 /// together leaves together, but a slow source shall not hold up what alarms wait for.

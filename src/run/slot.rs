@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
+use cloudwatch_metric::{Metric, MetricError, MetricName, Point};
 use diagnostics::chain;
 use diagnostics::excerpt;
 use futures_util::FutureExt;
+use metric_source::{Reading, SampleError, Tick};
 use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
 use super::{millis, rfc3339};
 use crate::config::Entry;
 use crate::health::brief;
-use crate::metric::{Metric, MetricError, MetricName, Point};
-use crate::source::{Reading, SampleError, Tick};
 
 /// Most problems of one source in one tick that are logged one by one.
 const PROBLEMS_LOGGED: usize = 10;
@@ -203,11 +203,11 @@ impl Drop for Busy<'_> {
 
 #[cfg(test)]
 mod tests {
+    use cloudwatch_metric::{Dimension, Resolution, Unit, Value};
     use cron_schedule::Schedule;
+    use metric_source::{Options, SourceText, parse};
 
     use super::*;
-    use crate::metric::{Dimension, Resolution, Unit, Value};
-    use crate::source::{Options, SourceText, parse};
 
     fn slot() -> Slot {
         Slot::new(Entry {

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use cloudwatch_metric::{Namespace, Point};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::spooler::SpoolThread;
 use super::{Summary, rfc3339};
-use crate::metric::{Namespace, Point};
 use crate::outbox::{Batch, Lend, Limits, Losses, Lost, Outbox, Reason};
 use crate::spool::{Damage, Opened, Spool, SpoolError};
 
@@ -190,8 +190,9 @@ fn tell_lost(lost: &Lost) {
 pub(super) mod tests {
     use std::sync::Arc;
 
+    use cloudwatch_metric::{Metric, Resolution, Unit, Value};
+
     use super::*;
-    use crate::metric::{Metric, Resolution, Unit, Value};
     use crate::outbox::AGE_MAX;
 
     /// A point of the namespace "N" and of 1970.

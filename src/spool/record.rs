@@ -18,8 +18,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use chrono::DateTime;
+use cloudwatch_metric::{Dimension, Dimensions, Metric, Point, Resolution, Value};
 
-use crate::metric::{Dimension, Dimensions, Metric, Point, Resolution, Value};
 use crate::outbox::{Held, Id};
 
 /// The version that this program writes, and the newest that it reads.

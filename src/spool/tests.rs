@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use chrono::DateTime;
+use cloudwatch_metric::{Metric, Namespace, Point, Resolution, Unit, Value};
 
 use super::disk::memory::{Memory, Step};
 use super::*;
-use crate::metric::{Metric, Namespace, Point, Resolution, Unit, Value};
 use crate::outbox::{Held, Id};
 
 mod bounds;

@@ -9,7 +9,7 @@ from standins import REGION, Proxy, TlsFront, address_of
 from support import CREDENTIALS, EVERY_SECOND, QUICK_RETRIES, ROOT, Container, LocalEndpoint, docker
 
 HOST = ["--network", "host"]
-CERTIFICATES = ROOT / "tests/fixtures/tls"
+CERTIFICATES = ROOT / "crates/test-support/tls"
 CA_MOUNT = ["--volume", f"{CERTIFICATES / 'ca.pem'}:/private-ca.pem:ro"]
 PRIVATE_CA = {"AWS_CA_BUNDLE": "/private-ca.pem"}
 

@@ -134,7 +134,7 @@ async fn settings_and_lines_are_told_in_one_go_by_every_command() {
 #[tokio::test]
 async fn certificates_and_the_spool_are_told_with_all_else_before_the_start() {
     let dir = tempfile::tempdir().unwrap();
-    let ca = include_str!("../fixtures/tls/ca.pem");
+    let ca = include_str!("../../crates/test-support/tls/ca.pem");
     let bundle = |name: &str, text: &str| {
         let path = dir.path().join(name);
         std::fs::write(&path, text).unwrap();

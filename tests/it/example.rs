@@ -82,7 +82,7 @@ const PROMISES: &[Promise] = &[
     Promise("Pulse", "", "Count", Is::Exactly(1.0)),
 ];
 
-/// The container of `tests/fixtures/ecs/fargate_task.json` that has figures.
+/// The container of `crates/metric-source/tests/fixtures/ecs/fargate_task.json` that has figures.
 const TASK: &str = "ClusterName=default,ContainerName=curl,TaskFamily=curltest";
 
 impl Promise {
@@ -274,7 +274,10 @@ impl World {
         Setup::new(&endpoint.url())
             .with("CRONTAB", crontab.display())
             .with("SOURCE_TIMEOUT", "30s")
-            .with("AWS_CA_BUNDLE", format!("{ROOT}/tests/fixtures/tls/ca.pem"))
+            .with(
+                "AWS_CA_BUNDLE",
+                format!("{ROOT}/crates/test-support/tls/ca.pem"),
+            )
             .with(
                 "ECS_CONTAINER_METADATA_URI_V4",
                 format!("http://{}/v4/1", self.ecs.place()),
@@ -324,7 +327,12 @@ http_request_duration_seconds_count{{handler="/orders",method="GET"}} {count}
 
 /// The task metadata endpoint of a task on Fargate, whose traffic grows.
 fn ecs(head: &str, asked: &AtomicU64) -> Answer {
-    let fixture = |name| fs::read_to_string(format!("{ROOT}/tests/fixtures/ecs/{name}")).unwrap();
+    let fixture = |name| {
+        fs::read_to_string(format!(
+            "{ROOT}/crates/metric-source/tests/fixtures/ecs/{name}"
+        ))
+        .unwrap()
+    };
     match target(head) {
         "/v4/1/task" => Answer::ok(fixture("fargate_task.json")),
         "/v4/1/task/stats" => {

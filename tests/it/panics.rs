@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
-use cw_publisher::source::{Sampling, Source, Tick};
+use metric_source::{Sampling, Source, Tick};
 
 use crate::support::{FakeClock, FakeSink, at, config, crontab, run_for};
 

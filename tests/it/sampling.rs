@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use cloudwatch_metric::Value;
 use cw_publisher::clock::Clock;
 use cw_publisher::config::Config;
 use cw_publisher::health::{Condition, Report};
-use cw_publisher::metric::Value;
 use cw_publisher::run::{Summary, run};
-use cw_publisher::source::{Reading, Sampling, Source, Tick};
+use metric_source::{Reading, Sampling, Source, Tick};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use cw_publisher::metric::Value;
+use cloudwatch_metric::Value;
 use cw_publisher::publish::FailureKind;
 use cw_publisher::run::once;
-use cw_publisher::source::{Readings, Sampling, Source, Tick};
+use metric_source::{Readings, Sampling, Source, Tick};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{

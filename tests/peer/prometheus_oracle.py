@@ -25,7 +25,7 @@ from prometheus_client import openmetrics, parser
 import prometheus_client.openmetrics.parser  # noqa: F401
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FIXTURES = sorted((ROOT / "tests/fixtures/prometheus").glob("*.[po]*m"))
+FIXTURES = sorted((ROOT / "crates/metric-source/tests/fixtures/prometheus").glob("*.[po]*m"))
 TEXT = "text/plain; version=0.0.4"
 OPEN = "application/openmetrics-text; version=1.0.0"
 SUFFIXES = {

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use diagnostics::{excerpt, shown_path};
+use metric_source::shown;
 
 use crate::config::Environment;
 use crate::config::setting::{
     ALL, CRONTAB, FOREIGN, METRIC_HTTP_HEADERS_FILE, METRIC_VALUE, SPOOL_DIR, Setting,
 };
-use crate::source::shown;
 
 /// Those that name a file or a folder.
 const PATHS: &[Setting] = &[CRONTAB, METRIC_HTTP_HEADERS_FILE, SPOOL_DIR];

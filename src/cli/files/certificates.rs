@@ -11,7 +11,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::files::read;
+use blocking_io::read;
 
 /// Most bytes of one file, and of all together. Debian's folder of certificates has each
 /// of them three times, 0.7 MB in all.
@@ -93,7 +93,7 @@ impl Reader {
 mod tests {
     use super::*;
 
-    const CA: &str = include_str!("../../../tests/fixtures/tls/ca.pem");
+    const CA: &str = include_str!("../../../crates/test-support/tls/ca.pem");
 
     fn count(found: &Certificates) -> usize {
         let read = CertificateDer::pem_slice_iter(&found.pem);

@@ -1,10 +1,10 @@
 //! The `key=value` pairs of a metric line.
 
 use diagnostics::Hidden;
+use metric_source::Uses;
 
 use super::LineError;
 use super::words::Word;
-use crate::source::Uses;
 
 macro_rules! keys {
     ($($key:ident),+ $(,)?) => {

@@ -1,7 +1,8 @@
 use std::ops::Range;
 
+use cloudwatch_metric::Metric;
+
 use super::*;
-use crate::metric::Metric;
 use crate::outbox::tests::{metric, minutes, moment, tick};
 use crate::outbox::{AGE_MAX, Limits};
 

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use cloudwatch_metric::{Metric, Point, Resolution, Unit, Value};
+
 use super::*;
-use crate::metric::{Metric, Point, Resolution, Unit, Value};
 use crate::outbox::{Limits, Outbox};
 use crate::publish::FailureKind;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use cloudwatch_metric::Namespace;
 
 use super::Store;
-use crate::metric::Namespace;
 use crate::outbox::{Batch, Held};
 
 /// What a batch is of.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use cloudwatch_metric::{Dimension, Dimensions};
 use proptest::prelude::*;
 use test_support::cases;
 
 use super::*;
-use crate::metric::{Dimension, Dimensions};
 use crate::outbox::AGE_MAX;
 
 #[derive(Clone, Debug)]

@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use cloudwatch_metric::{Point, Value};
 use cron_schedule::Beat;
 use cw_publisher::clock::{Beats, Clock};
 use cw_publisher::config::{Config, Entry, Environment, Inputs};
 use cw_publisher::health::Status;
-use cw_publisher::metric::{Point, Value};
 use cw_publisher::outbox::Batch;
 use cw_publisher::publish::{Failure, FailureKind, Sink};
 use cw_publisher::run::{Controls, Summary, run};
-use cw_publisher::source::{Sampling, Source, Tick};
+use metric_source::{Sampling, Source, Tick};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};

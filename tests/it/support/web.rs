@@ -47,7 +47,7 @@ impl Web {
         Self::listen(None, answer).await
     }
 
-    /// With the certificate of `tests/fixtures/tls`, which is for 127.0.0.1.
+    /// With the certificate of `crates/test-support/tls`, which is for 127.0.0.1.
     pub(crate) async fn start_tls(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
         Self::listen(Some(tls()), answer).await
     }
@@ -139,8 +139,8 @@ async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
 }
 
 fn tls() -> TlsAcceptor {
-    let certificate = include_bytes!("../../fixtures/tls/server.pem");
-    let key = include_bytes!("../../fixtures/tls/server.key");
+    let certificate = include_bytes!("../../../crates/test-support/tls/server.pem");
+    let key = include_bytes!("../../../crates/test-support/tls/server.key");
     let chain = CertificateDer::pem_slice_iter(certificate).map(Result::unwrap);
     let key = PrivateKeyDer::from_pem_slice(key).unwrap();
     let config =
