@@ -150,7 +150,8 @@ impl DockerApiClient {
 
     /// The log as it is now, as a stream that ends there: constant memory, whatever its size.
     /// With `timestamps` it survives cut connections as
-    /// [`DockerApiClient::follow_container_logs`] does; without, a cut is an error.
+    /// [`DockerApiClient::follow_container_logs`] does; without, the cut of a `json-file` log,
+    /// which is read faster so, is an error.
     ///
     /// # Errors
     ///

@@ -91,6 +91,22 @@ impl Tracker {
         }
     }
 
+    /// Whether a piece that an earlier reading held back did not come again. It is a line's last
+    /// words, or all of a short line.
+    pub(crate) fn is_unread(&mut self, piece: &Piece) -> bool {
+        let track = &mut self.streams[piece.source as usize];
+        if piece.offset > 0 {
+            let place = track.position.map(|place| (place.nanos, place.offset));
+            return place == Some((piece.nanos, piece.offset));
+        }
+        track.run = None;
+        track.catching_up = false;
+        track.ring.lines(piece.nanos).is_none()
+            && track
+                .position
+                .is_none_or(|place| place.nanos != piece.nanos)
+    }
+
     /// Judges the next piece that was read, and books it. What was delivered of it is cut off.
     pub(crate) fn admit(&mut self, piece: &mut Piece) -> Verdict {
         let floor = self.floor;

@@ -60,13 +60,15 @@ pub(crate) struct Follower {
     driver: String,
     options: LogOptions,
     follow: bool,
-    /// `None` where times were not asked for: then a cut is the end.
+    /// Lines have their time.
+    timed: bool,
+    /// `None` where the engine is not asked for times: then a cut is the end.
     tracker: Option<Tracker>,
     phase: Phase,
     /// When the run that is followed began.
     started: Option<Timestamp>,
     reading: Option<Reading>,
-    /// The reader of a live answer that ended, until the last reading has begun.
+    /// The reader of a live answer that ended, until the last reading is over.
     ended: Option<LogReader>,
     /// The log has been opened before.
     opened: bool,
@@ -88,8 +90,9 @@ impl Follower {
         if info.log_driver == "none" {
             return Err(unreadable(name, &info.log_driver));
         }
-        let stamped = follow || options.timestamps || options.cursor.is_some();
-        let mut tracker = stamped.then(|| Tracker::new(options.cursor.as_ref()));
+        let timed = follow || options.timestamps || options.cursor.is_some();
+        let mut tracker = (timed || bare_last_chunk(&info.log_driver))
+            .then(|| Tracker::new(options.cursor.as_ref()));
         if let (Some(tracker), Some(since)) = (&mut tracker, options.since)
             && tracker.floor().is_none()
         {
@@ -112,6 +115,7 @@ impl Follower {
             client,
             options,
             follow,
+            timed,
             tracker,
             reading: None,
             ended: None,
@@ -224,7 +228,7 @@ impl Follower {
             Err(DockerClientError::ContainerNotFound { .. }) if self.ended.is_some() => {
                 // It was removed at its end; what had been read is all there was.
                 self.phase = Phase::Done;
-                return Ok(self.finish_ended());
+                return Ok(self.finish(None));
             }
             Err(error) if does_not_support_reading(&error) => {
                 return Err(unreadable(&self.name, &self.driver));
@@ -244,7 +248,9 @@ impl Follower {
             tracker.set_floor(now);
         }
         self.opened = true;
-        self.ended = None;
+        if follow {
+            self.ended = None;
+        }
         let reader = LogReader::new(self.layout());
         self.reading = Some(Reading {
             body: answer.into_body(),
@@ -259,8 +265,7 @@ impl Follower {
             joining: Joining {
                 max_line: self.options.max_line,
                 stamped: self.tracker.is_some(),
-                // What other drivers keep is read from a cache of the driver `local`.
-                bare_last_chunk: !matches!(self.driver.as_str(), "json-file" | "journald"),
+                bare_last_chunk: bare_last_chunk(&self.driver),
             },
             bare: self.bare,
         }
@@ -300,6 +305,13 @@ impl Follower {
             Source::Stderr => self.options.stderr,
         }
     }
+}
+
+/// Whether the last chunk of a long line comes without a newline. If it is empty too, only its
+/// time tells that it is there: without times the engine leaves it out.
+fn bare_last_chunk(driver: &str) -> bool {
+    // What other drivers keep is read from a cache of the driver `local`.
+    !matches!(driver, "json-file" | "journald")
 }
 
 /// The engine's clock, to the second.

@@ -7,7 +7,8 @@ use crate::engine::body;
 use crate::engine::call::Call;
 use crate::error::DockerClientError;
 use crate::info::ContainerInfo;
-use crate::logs::follow::{Follower, LONGEST_SILENCE, Phase, SILENCE, engine_told};
+use crate::logs::follow::{Follower, LONGEST_SILENCE, Phase, SILENCE};
+use crate::logs::frame::CutOff;
 use crate::logs::options::LogRequest;
 use crate::logs::reader::LogReader;
 use crate::logs::stream::Batch;
@@ -23,18 +24,20 @@ impl Follower {
             .as_ref()
             .is_some_and(|reading| !reading.reader.is_whole())
         {
-            let error = engine_told(&self.client, &self.name, "the answer ended within a frame");
+            let call = Call::container("read the log of", &self.name);
+            let error = self.client.engine.lost(call, CutOff).await;
             self.cut(error, false).await?;
             return Ok(Batch::default());
         }
-        self.ended = reading.map(|reading| reading.reader);
+        let reader = reading.map(|reading| reading.reader);
         if self.phase != Phase::Live {
             self.phase = match self.follow && self.options.follow_restarts {
                 true => Phase::Waiting,
                 false => Phase::Done,
             };
-            return Ok(self.finish_ended());
+            return Ok(self.finish(reader));
         }
+        self.ended = reader;
         if self.options.until.is_some() {
             // It may have ended for that: a last reading finds out.
             self.phase = Phase::Last {
@@ -52,7 +55,7 @@ impl Follower {
             }
             Err(DockerClientError::ContainerNotFound { .. }) => {
                 self.phase = Phase::Done;
-                Ok(self.finish_ended())
+                Ok(self.finish(None))
             }
             Err(error) => {
                 self.cut(error, false).await?;

@@ -1,0 +1,85 @@
+//! A log whose connection is cut, at every byte.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use docker_client::LogOptions;
+use docker_local::{Container, Fault, LogDriver};
+use futures_util::{StreamExt, stream};
+
+use crate::support::{Line, client, engine, lines, talker};
+
+/// So many logs are read side by side.
+const AT_ONCE: usize = 64;
+/// A time as the engine writes it, and the space behind it.
+const TIME: usize = 31;
+const FRAME_HEADER: usize = 8;
+
+/// The length of the answer that these lines came in.
+fn length(lines: &[Line], framed: bool) -> usize {
+    let head = TIME + if framed { FRAME_HEADER } else { 0 };
+    let lengths = lines.iter().map(|(_, text)| head + text.len() + 1);
+    // The last has no line break.
+    lengths.sum::<usize>() - 1
+}
+
+/// Reads a log once for each place in it, where the fault strikes the first request.
+async fn same_lines_wherever(container: Container, fault: fn(usize) -> Fault) {
+    let framed = !format!("{container:?}").contains("tty: true");
+    let engine = engine().await;
+    let client = client(&engine).await;
+    let whole = talker(&engine, container.clone());
+    let follow = async |id: &str| {
+        let options = LogOptions::default();
+        lines(client.follow_container_logs(id, options).await.unwrap()).await
+    };
+    let expected = follow(whole.id()).await;
+    assert_eq!(expected.len(), 25, "{expected:?}");
+    let length = length(&expected, framed);
+    assert!((1900..2200).contains(&length), "{length}");
+
+    // A container for each place, whose first reading is struck there.
+    let places: HashMap<_, _> = (0..=length)
+        .map(|place| (talker(&engine, container.clone()).id().to_owned(), place))
+        .collect();
+    let all = places.clone();
+    let unstruck = Arc::new(Mutex::new(places));
+    let rule = unstruck.clone();
+    engine.fail_when(move |request| {
+        let id = request
+            .path
+            .strip_suffix("/logs")?
+            .strip_prefix("/containers/")?;
+        rule.lock().unwrap().remove(id).map(fault)
+    });
+    let readings = stream::iter(&all).map(async |(id, place)| (place, follow(id).await));
+    let mut readings = readings.buffer_unordered(AT_ONCE);
+    let mut read = 0;
+    while let Some((place, lines)) = readings.next().await {
+        assert_eq!(lines, expected, "cut at byte {place} of {length}");
+        read += 1;
+    }
+    assert_eq!((read, unstruck.lock().unwrap().len()), (length + 1, 0));
+}
+
+#[tokio::test]
+async fn same_lines_come_wherever_the_connection_is_cut() {
+    same_lines_wherever(Container::named("web"), Fault::cut_body).await;
+}
+
+/// As an engine does that is stopped with care.
+#[tokio::test]
+async fn same_lines_come_wherever_the_body_ends() {
+    let container = Container::named("web").log_driver(LogDriver::Local);
+    same_lines_wherever(container, Fault::end_body).await;
+}
+
+#[tokio::test]
+async fn same_lines_come_wherever_a_terminals_log_is_cut() {
+    same_lines_wherever(Container::named("web").tty(), Fault::cut_body).await;
+}
+
+#[tokio::test]
+async fn same_lines_come_wherever_a_terminals_log_ends() {
+    same_lines_wherever(Container::named("web").tty(), Fault::end_body).await;
+}
