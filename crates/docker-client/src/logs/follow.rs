@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use crate::transport::answer::AnswerBody;
 
 use crate::client::DockerApiClient;
 use crate::engine::Streamed;
@@ -30,6 +30,9 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(960);
 /// passing over gigabytes that lie before `since`.
 const IDLE: Duration = Duration::from_secs(300);
 
+/// So many bytes are read before their lines are handed out, if they are there.
+const AT_ONCE: usize = 64 * 1024;
+
 /// Where the following is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -46,7 +49,7 @@ enum Phase {
 
 /// An answer that is being read.
 struct Reading {
-    body: Incoming,
+    body: AnswerBody,
     reader: LogReader,
 }
 
@@ -161,7 +164,15 @@ impl Follower {
         let engine = &self.client.engine;
         match tokio::time::timeout(limit, body::next(&mut reading.body, call, engine)).await {
             Ok(Ok(Some(chunk))) => {
-                let read = reading.reader.push(chunk);
+                let mut length = chunk.len();
+                let mut read = reading.reader.push(chunk);
+                while read.is_ok()
+                    && length < AT_ONCE
+                    && let Some(chunk) = reading.body.ready()
+                {
+                    length += chunk.len();
+                    read = reading.reader.push(chunk);
+                }
                 let batch = self.admit_all();
                 match read {
                     Ok(()) => {}

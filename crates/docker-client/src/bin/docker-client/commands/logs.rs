@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use docker_client::{DockerApiClient, LogItem, LogLine, LogOptions, Source};
+use docker_client::{
+    DockerApiClient, DockerClientError, LogItem, LogLine, LogOptions, LogStream, Source,
+};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 
@@ -23,15 +25,7 @@ pub(super) async fn run(
         false => client.read_container_logs(name, options).await?,
     };
     loop {
-        let ready = stream.next().now_or_never();
-        let next = match ready {
-            Some(next) => next,
-            None => {
-                printer.flush()?;
-                stream.next().await
-            }
-        };
-        match next {
+        match next(&mut stream, printer).await? {
             None => return Ok(0),
             Some(Err(error)) => {
                 printer.flush()?;
@@ -46,6 +40,23 @@ pub(super) async fn run(
             }
         }
     }
+}
+
+/// The next item. What was printed is flushed before it is waited for.
+async fn next(
+    stream: &mut LogStream,
+    printer: &mut Printer,
+) -> io::Result<Option<Result<LogItem, DockerClientError>>> {
+    if let Some(next) = stream.next().now_or_never() {
+        return Ok(next);
+    }
+    // It is often there already, and the connection needs a turn to hand it over.
+    tokio::task::yield_now().await;
+    if let Some(next) = stream.next().now_or_never() {
+        return Ok(next);
+    }
+    printer.flush()?;
+    Ok(stream.next().await)
 }
 
 fn print(line: &LogLine, timestamps: bool, printer: &mut Printer) -> io::Result<()> {
