@@ -33,6 +33,8 @@ const REQUEST_MAX: u64 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A thread serves them all; each may hold a line of 1 MiB.
 const CONNECTIONS: usize = 64;
+/// A log becomes as long as it becomes.
+const CHUNKED: &str = "Transfer-Encoding: chunked";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -123,10 +125,11 @@ async fn answer(connection: &mut TcpStream, wish: &Wish) -> io::Result<()> {
         Ok(stream) => stream,
         Err(error) => return respond(connection, status(&error), &error.to_string()).await,
     };
-    // The body ends with the connection, so it can be as long as the log becomes.
     let mut begun = false;
     while let Some(item) = stream.next().await {
         let bytes = match item {
+            // An empty chunk would end the body.
+            Ok(LogItem::Line(line)) if line.partial && line.bytes.is_empty() => continue,
             Ok(LogItem::Line(line)) if line.partial => line.bytes.to_vec(),
             Ok(LogItem::Line(line)) => [&line.bytes[..], b"\n"].concat(),
             Ok(LogItem::Gap(_)) => b"[lines are missing here]\n".to_vec(),
@@ -134,18 +137,20 @@ async fn answer(connection: &mut TcpStream, wish: &Wish) -> io::Result<()> {
             Err(error) if !begun => {
                 return respond(connection, status(&error), &error.to_string()).await;
             }
-            // Cut, so that nobody takes it for the whole log.
+            // Without its last chunk nobody takes it for the whole log.
             Err(error) => return Err(io::Error::other(error)),
         };
         if !begun {
-            begin(connection, "200 OK").await?;
+            begin(connection, "200 OK", CHUNKED).await?;
             begun = true;
         }
-        timeout(PATIENCE, connection.write_all(&bytes)).await??;
+        let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n"].concat();
+        timeout(PATIENCE, connection.write_all(&chunk)).await??;
     }
     if !begun {
-        begin(connection, "200 OK").await?;
+        begin(connection, "200 OK", CHUNKED).await?;
     }
+    connection.write_all(b"0\r\n\r\n").await?;
     connection.shutdown().await
 }
 
@@ -165,14 +170,16 @@ fn status(error: &DockerClientError) -> &'static str {
 }
 
 async fn respond(connection: &mut TcpStream, status: &str, text: &str) -> io::Result<()> {
-    begin(connection, status).await?;
+    let length = format!("Content-Length: {}", text.len() + 1);
+    begin(connection, status, &length).await?;
     connection.write_all(format!("{text}\n").as_bytes()).await?;
     connection.shutdown().await
 }
 
-async fn begin(connection: &mut TcpStream, status: &str) -> io::Result<()> {
+async fn begin(connection: &mut TcpStream, status: &str, length: &str) -> io::Result<()> {
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Connection: close\r\n{length}\r\n\r\n"
     );
     timeout(PATIENCE, connection.write_all(head.as_bytes())).await?
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use docker_client::{ContainerState, DockerApiClient, DockerClientError, LogOptions};
 use docker_local::{Answer, Container, DockerLocal, Fault, State};
 
-use crate::support::{client, engine};
+use crate::support::{LOGS, client, engine};
 
 /// The user who owns nothing.
 const NOBODY: u32 = 65_534;
@@ -111,6 +111,31 @@ async fn refusals_of_the_engine_are_told_in_its_words() {
             other => panic!("{what}: {other:?}"),
         }
     }
+}
+
+/// What answers may be no engine, and has all the time in the world.
+#[tokio::test]
+async fn answer_without_end_is_given_up() {
+    let engine = engine().await;
+    let client = client(&engine).await;
+    let endless = Answer::bytes(200, vec![b' '; 80 << 20]);
+    engine.fail_next("GET /containers/json", [Fault::answer(endless)]);
+    let error = client.list_containers(true).await.unwrap_err();
+    assert!(
+        matches!(error, DockerClientError::Decode { .. }),
+        "{error:?}"
+    );
+    let refusal = Answer::bytes(500, vec![b'x'; 2 << 20]);
+    engine.fail_next(LOGS, [Fault::answer(refusal)]);
+    engine.add(Container::named("web").running());
+    let options = LogOptions::default();
+    let error = client.get_container_logs("web", options).await.unwrap_err();
+    assert!(
+        matches!(error, DockerClientError::TooLarge { .. }),
+        "{error:?}"
+    );
+    // The next call has its connection.
+    assert_eq!(client.list_containers(true).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

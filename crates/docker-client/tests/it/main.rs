@@ -3,10 +3,13 @@
 // All of this is test code, helpers included.
 #![allow(clippy::unwrap_used)]
 
+mod archive;
 mod command;
 mod cuts;
 mod errors;
 mod events;
 mod exec;
 mod follow;
+mod logs_service;
+mod silence;
 mod support;
