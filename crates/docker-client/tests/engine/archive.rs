@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use docker_client::{ArchiveLimits, DockerClientError};
+use futures_util::TryStreamExt;
 
 use crate::engine::Engine;
-use crate::support::sleeper;
+use crate::support::{script, sleeper};
 use crate::tests;
 
 tests![
     folder_goes_in_and_comes_out,
+    owner_is_that_of_the_tar_or_the_container,
     path_that_is_not_there_says_so,
     file_above_the_limit_is_an_error,
 ];
@@ -47,6 +49,32 @@ async fn folder_goes_in_and_comes_out(engine: Arc<Engine>) {
         std::fs::read(target.path().join("data/deep/b")).unwrap(),
         vec![7; 300_000]
     );
+}
+
+async fn owner_is_that_of_the_tar_or_the_container(engine: Arc<Engine>) {
+    let client = engine.client().await;
+    let mut container = script(&engine, "owners", "true");
+    // The engine looks the name up on its own host, and this one is everywhere.
+    container.user = Some("nobody".to_owned());
+    client.create_container(container).await.unwrap();
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(1);
+    header.set_mode(0o644);
+    header.set_uid(7);
+    header.set_gid(8);
+    tar.append_data(&mut header, "file", &b"1"[..]).unwrap();
+    let tar = tar.into_inner().unwrap();
+    for (to_user, owner) in [(false, 7), (true, 65_534)] {
+        let put = client.put_archive("owners", "/tmp", tar.clone().into(), to_user);
+        put.await.unwrap();
+        let limits = ArchiveLimits::default();
+        let stream = client.get_archive("owners", "/tmp/file", limits).await;
+        let pieces: Vec<_> = stream.unwrap().try_collect().await.unwrap();
+        let mut archive = tar::Archive::new(std::io::Cursor::new(pieces.concat()));
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.header().uid().unwrap(), owner);
+    }
 }
 
 async fn path_that_is_not_there_says_so(engine: Arc<Engine>) {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use docker_client::{
-    ContainerState, DockerApiClient, DockerClientError, Health, ListOptions, PortPublish,
+    ContainerState, DockerApiClient, DockerClientError, Health, ListOptions, LogOptions,
+    PortPublish,
 };
 
 use crate::engine::{Engine, IMAGE};
-use crate::support::{run, run_to_end, script, sleeper};
+use crate::support::{lines, run, run_to_end, script, sleeper};
 use crate::tests;
 
 tests![
@@ -193,6 +194,9 @@ async fn handle_works_by_id(engine: Arc<Engine>) {
     assert_eq!(container.info().await.unwrap().name, "renamed");
     container.kill(None).await.unwrap();
     assert_eq!(container.wait().await.unwrap().exit_code, 137);
+    let log = container.follow_logs(LogOptions::default()).await.unwrap();
+    assert_eq!(log.container_id(), container.id());
+    assert_eq!(lines(log).await, []);
     container.remove(false, false).await.unwrap();
 }
 

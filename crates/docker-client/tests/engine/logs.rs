@@ -11,6 +11,7 @@ use crate::tests;
 
 tests![
     bytes_are_those_of_docker_logs,
+    terminals_bytes_are_those_of_docker_logs,
     terminal_has_one_stream,
     lines_of_ten_megabytes_come_in_pieces,
     two_streams_of_100_000_lines_come_whole,
@@ -114,6 +115,30 @@ async fn bytes_are_those_of_docker_logs(engine: Arc<Engine>) {
                     shown.stdout.len()
                 );
             }
+        }
+    }
+}
+
+async fn terminals_bytes_are_those_of_docker_logs(engine: Arc<Engine>) {
+    let client = engine.client().await;
+    for (what, command, _) in outputs() {
+        let name = format!("tty-{what}");
+        let mut container = script(&engine, &name, command);
+        container.tty = true;
+        assert_eq!(run_to_end(&client, container).await, 0, "{name}");
+        let shown = engine.docker(&["logs", &name]).await.unwrap().stdout;
+        let options = LogOptions::default;
+        let read = client.read_container_logs(&name, options()).await;
+        let read = bytes(read.unwrap()).await;
+        let followed = client.follow_container_logs(&name, options()).await;
+        let followed = bytes(followed.unwrap()).await;
+        for (how, found) in [("read", read), ("followed", followed)] {
+            assert!(
+                found.stdout == shown,
+                "{how} {name}: {:?}",
+                found.stdout.get(..99)
+            );
+            assert!(found.stderr.is_empty(), "{how} {name}");
         }
     }
 }
