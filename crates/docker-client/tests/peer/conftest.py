@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -15,7 +16,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 BUSYBOX = "/usr/bin/busybox"
 IMAGE = "fixture:1"
-LABEL = f"docker-client-peer={os.getpid()}"
+KEY, VALUE = "docker-client-peer", str(os.getpid())
+LABEL = f"{KEY}={VALUE}"
 
 
 def run(*words, **options):
@@ -28,8 +30,42 @@ def folder():
         yield Path(path)
 
 
+def make_certificate(folder, name, authority, *extensions):
+    """`folder/cert.pem` with its key, signed by an authority, or by itself."""
+    folder.mkdir()
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+             "-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    for extension in extensions:
+        words += ["-addext", extension]
+    if authority:
+        words += ["-CA", authority / "cert.pem", "-CAkey", authority / "key.pem"]
+        shutil.copy(authority / "cert.pem", folder / "ca.pem")
+    run(*words)
+    return folder
+
+
 @pytest.fixture(scope="session")
-def engine(folder):
+def certificates(folder):
+    """Folders of an authority's, an engine's and a client's certificate, and of a stranger's."""
+    authority = make_certificate(folder / "authority", "authority", None)
+    stranger = make_certificate(folder / "stranger", "stranger", None)
+    is_leaf = "basicConstraints=critical,CA:FALSE"
+    return {
+        "engine": make_certificate(folder / "server", "engine", authority, is_leaf, "subjectAltName=IP:127.0.0.1"),
+        "client": make_certificate(folder / "client", "client", authority, is_leaf),
+        "stranger": make_certificate(folder / "other", "other", stranger, is_leaf),
+    }
+
+
+@pytest.fixture(scope="session")
+def tls_address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def engine(folder, certificates, tls_address):
     """The URL of an engine that is started for these tests, and ends with them."""
     pid = os.getpid()
     bridge = f"dp{pid}"
@@ -43,7 +79,9 @@ def engine(folder):
             daemon = subprocess.Popen(
                 ["dockerd", "--host", url, "--bridge", bridge, "--iptables=false",
                  "--ip-masq=false", "--data-root", f"{folder}/data",
-                 "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"],
+                 "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid",
+                 "--host", tls_address, "--tlsverify", "--tlscacert", certificates["engine"] / "ca.pem",
+                 "--tlscert", certificates["engine"] / "cert.pem", "--tlskey", certificates["engine"] / "key.pem"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         deadline = time.monotonic() + 60
@@ -84,14 +122,17 @@ def theirs(engine):
 @pytest.fixture(scope="session")
 def ours(engine):
     """Runs `docker-client`; gives its code, output and error output."""
-    run("cargo", "build", "--locked", "--quiet", "-p", "docker-client", cwd=ROOT)
+    run("cargo", "build", "--locked", "--quiet", "-p", "docker-client", "--features", "tls", cwd=ROOT)
     target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
     program = Path(target) / "debug/docker-client"
 
-    def command(*words, input=None):
-        # None of the caller's settings, the proxies among them.
-        environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": engine}
-        done = subprocess.run([program, *words], capture_output=True, env=environment, input=input or b"")
+    # None of the caller's settings, the proxies among them.
+    environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": engine}
+
+    def command(*words, **settings):
+        done = subprocess.run(
+            [program, *words], capture_output=True, env=environment | settings, stdin=subprocess.DEVNULL
+        )
         return done.returncode, done.stdout, done.stderr
 
     def as_json(*words):
@@ -101,7 +142,6 @@ def ours(engine):
 
     def lines(count, *words):
         """So many lines of a command that does not end."""
-        environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": engine}
         with subprocess.Popen([program, *words], stdout=subprocess.PIPE, env=environment) as process:
             # A line that never comes fails the test, for then the output ends early.
             timer = threading.Timer(30, process.kill)
@@ -111,6 +151,60 @@ def ours(engine):
             process.kill()
         return [json.loads(line) for line in found]
 
+    def on_a_terminal(*words, **settings):
+        """What a command prints on a terminal."""
+        controller, terminal = os.openpty()
+        with subprocess.Popen([program, *words], stdin=terminal, stdout=terminal, stderr=terminal,
+                              env=environment | settings):
+            os.close(terminal)
+            text = b""
+            try:
+                while part := os.read(controller, 4096):
+                    text += part
+            except OSError:
+                # So ends a terminal that nobody has open.
+                pass
+        os.close(controller)
+        return text.decode()
+
+    command.on_a_terminal = on_a_terminal
     command.json = as_json
     command.lines = lines
     return command
+
+
+@pytest.fixture(scope="session")
+def containers(theirs):
+    """Containers of many kinds, by what they are."""
+    common = {"labels": {KEY: VALUE, "app": "shop"}, "detach": True}
+    specs = {
+        "plain": ("sleep 1000", {}),
+        "ended": ("sh -c 'exit 3'", {}),
+        "ok": ("true", {}),
+        "env": ("sleep 1000", {"environment": {"A": "b=c", "EMPTY": ""}, "user": "guest", "working_dir": "/tmp"}),
+        "ports": ("sleep 1000", {"ports": {"8080/tcp": ("127.0.0.1", 0), "9/udp": None}}),
+        "mount": ("sleep 1000", {"volumes": {"/tmp": {"bind": "/host", "mode": "ro"}}}),
+        "tty": ("sh -c 'echo a; echo b >&2; sleep 1000'", {"tty": True}),
+        "paused": ("sleep 1000", {}),
+        "health": ("sleep 1000", {"healthcheck": {"test": ["CMD", "true"], "interval": 1_000_000_000}}),
+        "both": ("sh -c 'echo out; echo err >&2; printf end'", {}),
+        "binary": (["sh", "-c", "printf '\\377\\376\\n\\r\\n\\n'"], {}),
+        "long": ("sh -c 'head -c 40000 /dev/zero | tr \"\\0\" x; echo; echo after'", {}),
+        "local": ("sh -c 'seq 50'", {"log_config": {"type": "local"}}),
+        "none": ("echo a", {"log_config": {"type": "none"}}),
+    }
+    made = {
+        name: theirs.containers.run(IMAGE, command, name=name, **common, **options)
+        for name, (command, options) in specs.items()
+    }
+    made["paused"].pause()
+    for name in ("ended", "ok", "both", "binary", "long", "local", "none"):
+        made[name].wait()
+    deadline = time.monotonic() + 60
+    while made["health"].attrs["State"].get("Health", {}).get("Status") != "healthy":
+        assert time.monotonic() < deadline, made["health"].attrs["State"]
+        time.sleep(0.2)
+        made["health"].reload()
+    for container in made.values():
+        container.reload()
+    return made

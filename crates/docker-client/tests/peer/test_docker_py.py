@@ -6,46 +6,6 @@ from datetime import datetime
 
 import docker
 import pytest
-from conftest import IMAGE, LABEL
-
-KEY, VALUE = LABEL.split("=")
-
-
-@pytest.fixture(scope="module")
-def containers(theirs):
-    """Containers of many kinds, by what they are."""
-    common = {"labels": {KEY: VALUE, "app": "shop"}, "detach": True}
-    specs = {
-        "plain": ("sleep 1000", {}),
-        "ended": ("sh -c 'exit 3'", {}),
-        "ok": ("true", {}),
-        "env": ("sleep 1000", {"environment": {"A": "b=c", "EMPTY": ""}, "user": "guest", "working_dir": "/tmp"}),
-        "ports": ("sleep 1000", {"ports": {"8080/tcp": ("127.0.0.1", 0), "9/udp": None}}),
-        "mount": ("sleep 1000", {"volumes": {"/tmp": {"bind": "/host", "mode": "ro"}}}),
-        "tty": ("sh -c 'echo a; echo b >&2; sleep 1000'", {"tty": True}),
-        "paused": ("sleep 1000", {}),
-        "health": ("sleep 1000", {"healthcheck": {"test": ["CMD", "true"], "interval": 1_000_000_000}}),
-        "both": ("sh -c 'echo out; echo err >&2; printf end'", {}),
-        "binary": (["sh", "-c", "printf '\\377\\376\\n\\r\\n\\n'"], {}),
-        "long": ("sh -c 'head -c 40000 /dev/zero | tr \"\\0\" x; echo; echo after'", {}),
-        "local": ("sh -c 'seq 50'", {"log_config": {"type": "local"}}),
-        "none": ("echo a", {"log_config": {"type": "none"}}),
-    }
-    made = {
-        name: theirs.containers.run(IMAGE, command, name=name, **common, **options)
-        for name, (command, options) in specs.items()
-    }
-    made["paused"].pause()
-    for name in ("ended", "ok", "both", "binary", "long", "local", "none"):
-        made[name].wait()
-    deadline = time.monotonic() + 60
-    while made["health"].attrs["State"].get("Health", {}).get("Status") != "healthy":
-        assert time.monotonic() < deadline, made["health"].attrs["State"]
-        time.sleep(0.2)
-        made["health"].reload()
-    for container in made.values():
-        container.reload()
-    return made
 
 
 def moment(text):
