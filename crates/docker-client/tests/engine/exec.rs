@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
 use crate::engine::Engine;
-use crate::support::{eventually, sleeper};
+use crate::support::{eventually, run, script, sleeper};
 use crate::tests;
 
 tests![
@@ -21,6 +21,7 @@ tests![
     bad_workdir_is_no_result,
     codes_of_the_programs_own_are_results,
     command_that_does_not_end_is_killed,
+    command_that_cannot_be_killed_is_told_with_its_process,
     many_at_once_keep_their_output,
     stream_yields_as_it_comes,
 ];
@@ -179,6 +180,28 @@ async fn command_that_does_not_end_is_killed(engine: Arc<Engine>) {
         left.stdout_text() == "0\n"
     })
     .await;
+}
+
+/// Without a shell nothing can look for it.
+async fn command_that_cannot_be_killed_is_told_with_its_process(engine: Arc<Engine>) {
+    let client = engine.client().await;
+    let without = script(&engine, "noshell", "rm /bin/sh; exec sleep 1000");
+    run(&client, without).await;
+    eventually("the shell is gone", async || {
+        let gone = client.exec_command("noshell", Exec::new(["test", "-e", "/bin/sh"]));
+        gone.await.unwrap().exit_code == 1
+    })
+    .await;
+    let mut exec = Exec::new(["sleep", "4321"]);
+    exec.timeout = Some(Duration::from_secs(1));
+    let pid = match client.exec_command("noshell", exec).await {
+        Err(DockerClientError::ExecTimeout {
+            killed: false, pid, ..
+        }) => pid,
+        other => panic!("{other:?}"),
+    };
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+    assert_eq!(command, b"sleep\x004321\0");
 }
 
 async fn many_at_once_keep_their_output(engine: Arc<Engine>) {

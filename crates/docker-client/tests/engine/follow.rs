@@ -57,27 +57,26 @@ async fn log_is_followed_over_restarts_of_the_container(engine: Arc<Engine>) {
     let counting = "n=$(cat /n 2>/dev/null || echo 0); i=$n; \
                     while [ $i -lt $((n+100)) ]; do echo \"$i\"; i=$((i+1)); done; \
                     echo $i > /n; exec sleep 1000";
-    run(&client, script(&engine, "again", counting)).await;
-    let mut options = LogOptions::default();
-    options.follow_restarts = true;
-    let mut stream = client
-        .follow_container_logs("again", options)
-        .await
-        .unwrap();
-    let mut lines = Vec::new();
-    for runs in 1..=3 {
-        while lines.len() < runs * 100 {
-            match timeout(Duration::from_secs(30), stream.next()).await {
-                Ok(Some(Ok(LogItem::Line(line)))) => lines.push(line),
-                other => panic!("{other:?} behind {} lines", lines.len()),
+    for (name, tty) in [("again", false), ("again-tty", true)] {
+        let mut container = script(&engine, name, counting);
+        container.tty = tty;
+        run(&client, container).await;
+        let mut options = LogOptions::default();
+        options.follow_restarts = true;
+        let mut stream = client.follow_container_logs(name, options).await.unwrap();
+        let mut lines = Vec::new();
+        for runs in 1..=3 {
+            while lines.len() < runs * 100 {
+                match timeout(Duration::from_secs(30), stream.next()).await {
+                    Ok(Some(Ok(LogItem::Line(line)))) => lines.push(line),
+                    other => panic!("{other:?} behind {} lines", lines.len()),
+                }
             }
+            let restarted = client.restart_container(name, Some(Duration::ZERO)).await;
+            restarted.unwrap();
         }
-        client
-            .restart_container("again", Some(Duration::ZERO))
-            .await
-            .unwrap();
+        check_numbered(&lines, 300);
     }
-    check_numbered(&lines, 300);
 }
 
 async fn line_comes_when_it_is_written(engine: Arc<Engine>) {

@@ -78,7 +78,8 @@ pub(crate) async fn bytes(stream: LogStream) -> Bytes {
 pub(crate) fn check_numbered(lines: &[LogLine], count: usize) {
     for (expected, line) in lines.iter().enumerate() {
         let text = line.text();
-        let number: usize = text.split(' ').next().unwrap().parse().unwrap();
+        let number = text.split([' ', '\r']).next().unwrap();
+        let number: usize = number.parse().unwrap();
         let what = if number > expected {
             "lost"
         } else {
