@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use docker_client::LogOptions;
 use docker_local::{Container, Fault, LogDriver};
 use futures_util::{StreamExt, stream};
 
-use crate::support::{Line, client, engine, lines, talker};
+use crate::support::{Line, client, engine, follow, lines, talker};
 
 /// So many logs are read side by side.
 const AT_ONCE: usize = 64;
@@ -29,11 +28,8 @@ async fn same_lines_wherever(container: Container, fault: fn(usize) -> Fault) {
     let engine = engine().await;
     let client = client(&engine).await;
     let whole = talker(&engine, container.clone());
-    let follow = async |id: &str| {
-        let options = LogOptions::default();
-        lines(client.follow_container_logs(id, options).await.unwrap()).await
-    };
-    let expected = follow(whole.id()).await;
+    let read = async |id: &str| lines(follow(&client, id).await).await;
+    let expected = read(whole.id()).await;
     assert_eq!(expected.len(), 25, "{expected:?}");
     let length = length(&expected, framed);
     assert!((1900..2200).contains(&length), "{length}");
@@ -52,14 +48,14 @@ async fn same_lines_wherever(container: Container, fault: fn(usize) -> Fault) {
             .strip_prefix("/containers/")?;
         rule.lock().unwrap().remove(id).map(fault)
     });
-    let readings = stream::iter(&all).map(async |(id, place)| (place, follow(id).await));
+    let readings = stream::iter(&all).map(async |(id, place)| (place, read(id).await));
     let mut readings = readings.buffer_unordered(AT_ONCE);
-    let mut read = 0;
+    let mut count = 0;
     while let Some((place, lines)) = readings.next().await {
         assert_eq!(lines, expected, "cut at byte {place} of {length}");
-        read += 1;
+        count += 1;
     }
-    assert_eq!((read, unstruck.lock().unwrap().len()), (length + 1, 0));
+    assert_eq!((count, unstruck.lock().unwrap().len()), (length + 1, 0));
 }
 
 #[tokio::test]

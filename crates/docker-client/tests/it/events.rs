@@ -21,6 +21,17 @@ async fn next(events: &mut EventStream) -> String {
     }
 }
 
+/// An engine, and its events behind one that was seen.
+async fn after_one() -> (DockerLocal, EventStream) {
+    let engine = engine().await;
+    let client = client(&engine).await;
+    let mut events = client.events(EventOptions::default()).await.unwrap();
+    engine.requests_at_least("GET /events", 1).await;
+    emit(&engine, "seen");
+    assert_eq!(next(&mut events).await, "seen");
+    (engine, events)
+}
+
 #[tokio::test]
 async fn none_is_lost_or_repeated_when_the_connection_is_cut() {
     let mut engine = engine().await;
@@ -38,12 +49,7 @@ async fn none_is_lost_or_repeated_when_the_connection_is_cut() {
 
 #[tokio::test]
 async fn more_than_the_engine_replays_is_told() {
-    let mut engine = engine().await;
-    let client = client(&engine).await;
-    let mut events = client.events(EventOptions::default()).await.unwrap();
-    engine.requests_at_least("GET /events", 1).await;
-    emit(&engine, "seen");
-    assert_eq!(next(&mut events).await, "seen");
+    let (mut engine, mut events) = after_one().await;
     engine.stop().await;
     for number in 0..300 {
         emit(&engine, &format!("n{number}"));
@@ -61,12 +67,7 @@ async fn more_than_the_engine_replays_is_told() {
 
 #[tokio::test]
 async fn engine_that_was_started_anew_is_told() {
-    let mut engine = engine().await;
-    let client = client(&engine).await;
-    let mut events = client.events(EventOptions::default()).await.unwrap();
-    engine.requests_at_least("GET /events", 1).await;
-    emit(&engine, "seen");
-    assert_eq!(next(&mut events).await, "seen");
+    let (mut engine, mut events) = after_one().await;
     engine.stop().await;
     emit(&engine, "lost");
     engine.restart().await.unwrap();
@@ -94,12 +95,7 @@ async fn filters_are_the_engines() {
 /// The engine's memory is played again, and that is cut.
 #[tokio::test]
 async fn same_events_come_wherever_the_replay_is_cut() {
-    let mut engine = engine().await;
-    let client = client(&engine).await;
-    let mut events = client.events(EventOptions::default()).await.unwrap();
-    engine.requests_at_least("GET /events", 1).await;
-    emit(&engine, "seen");
-    assert_eq!(next(&mut events).await, "seen");
+    let (mut engine, mut events) = after_one().await;
     for place in (0..400).step_by(9) {
         engine.fail_next("GET /events", [Fault::cut_body(place)]);
         engine.cut_all().await.unwrap();

@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
-use docker_client::{DockerClientError, Exec};
-use docker_local::{Container, Exec as Script, Fault};
+use docker_client::{DockerApiClient, DockerClientError, Exec};
+use docker_local::{Container, DockerLocal, Exec as Script, ExecRequest, Fault};
 
 use crate::support::{client, engine};
+
+/// An engine with the container `web`, in which this happens, and a client.
+async fn executing(
+    script: impl Fn(&ExecRequest) -> Script + Send + Sync + 'static,
+) -> (DockerLocal, DockerApiClient) {
+    let engine = engine().await;
+    engine.add(Container::named("web").running().on_exec(script));
+    let client = client(&engine).await;
+    (engine, client)
+}
 
 fn sleeping() -> Exec {
     let mut exec = Exec::new(["sleep", "1000"]);
@@ -15,13 +25,7 @@ fn sleeping() -> Exec {
 
 #[tokio::test]
 async fn exit_code_is_asked_for() {
-    let engine = engine().await;
-    let client = client(&engine).await;
-    engine.add(
-        Container::named("web")
-            .running()
-            .on_exec(|_| Script::new().stdout("a").stderr("b").exit(9)),
-    );
+    let (engine, client) = executing(|_| Script::new().stdout("a").stderr("b").exit(9)).await;
     let result = client.exec_command("web", Exec::new(["x"])).await.unwrap();
     assert_eq!(
         (result.exit_code, &*result.stdout, &*result.stderr),
@@ -32,13 +36,7 @@ async fn exit_code_is_asked_for() {
 
 #[tokio::test]
 async fn output_that_is_cut_is_no_result() {
-    let engine = engine().await;
-    let client = client(&engine).await;
-    engine.add(
-        Container::named("web")
-            .running()
-            .on_exec(|_| Script::new().stdout("0123456789").exit(0)),
-    );
+    let (engine, client) = executing(|_| Script::new().stdout("0123456789").exit(0)).await;
     for place in 1..18 {
         engine.fail_next("POST /exec/*/start", [Fault::cut_body(place)]);
         let result = client.exec_command("web", Exec::new(["x"])).await;
@@ -69,13 +67,8 @@ async fn frames_are_not_guessed_by_their_first_byte() {
 
 #[tokio::test]
 async fn frame_of_the_engines_own_is_an_error() {
-    let engine = engine().await;
-    let client = client(&engine).await;
-    engine.add(
-        Container::named("web")
-            .running()
-            .on_exec(|_| Script::new().stdout("a").frame(3, b"the disk is gone")),
-    );
+    let (_engine, client) =
+        executing(|_| Script::new().stdout("a").frame(3, b"the disk is gone")).await;
     let error = client
         .exec_command("web", Exec::new(["x"]))
         .await
@@ -112,16 +105,11 @@ async fn frame_of_no_kind_is_an_error() {
 
 #[tokio::test]
 async fn program_that_was_not_started_is_no_result() {
-    let engine = engine().await;
-    let client = client(&engine).await;
-    engine.add(
-        Container::named("web")
-            .running()
-            .on_exec(|exec| match &*exec.cmd[0] {
-                "own" => Script::new().exit(126),
-                _ => Script::not_started(126, "exec failed: chdir to cwd"),
-            }),
-    );
+    let (_engine, client) = executing(|exec| match &*exec.cmd[0] {
+        "own" => Script::new().exit(126),
+        _ => Script::not_started(126, "exec failed: chdir to cwd"),
+    })
+    .await;
     assert_eq!(
         client
             .exec_command("web", Exec::new(["own"]))
@@ -146,16 +134,11 @@ async fn program_that_was_not_started_is_no_result() {
 
 #[tokio::test]
 async fn command_that_takes_too_long_is_killed_by_its_mark() {
-    let engine = engine().await;
-    let client = client(&engine).await;
-    engine.add(
-        Container::named("web")
-            .running()
-            .on_exec(|exec| match &*exec.cmd[0] {
-                "sleep" => Script::new().stdout("begun").until_killed(),
-                _ => Script::new().kill_others(),
-            }),
-    );
+    let (engine, client) = executing(|exec| match &*exec.cmd[0] {
+        "sleep" => Script::new().stdout("begun").until_killed(),
+        _ => Script::new().kill_others(),
+    })
+    .await;
     match client.exec_command("web", sleeping()).await {
         Err(DockerClientError::ExecTimeout { killed, .. }) => assert!(killed),
         other => panic!("{other:?}"),
@@ -173,17 +156,12 @@ async fn command_that_takes_too_long_is_killed_by_its_mark() {
 
 #[tokio::test]
 async fn command_that_cannot_be_killed_is_told_of() {
-    let engine = engine().await;
-    let client = client(&engine).await;
     // A container without a shell.
-    engine.add(
-        Container::named("web")
-            .running()
-            .on_exec(|exec| match &*exec.cmd[0] {
-                "sleep" => Script::new().until_killed(),
-                _ => Script::not_started(127, "exec: \"sh\": executable file not found in $PATH"),
-            }),
-    );
+    let (_engine, client) = executing(|exec| match &*exec.cmd[0] {
+        "sleep" => Script::new().until_killed(),
+        _ => Script::not_started(127, "exec: \"sh\": executable file not found in $PATH"),
+    })
+    .await;
     let error = client.exec_command("web", sleeping()).await.unwrap_err();
     match error {
         DockerClientError::ExecTimeout { killed, pid, .. } => {
@@ -199,13 +177,7 @@ async fn command_that_cannot_be_killed_is_told_of() {
 
 #[tokio::test]
 async fn input_goes_in_and_ends() {
-    let engine = engine().await;
-    let client = client(&engine).await;
-    engine.add(
-        Container::named("web")
-            .running()
-            .on_exec(|_| Script::new().echo_input().exit(1)),
-    );
+    let (_engine, client) = executing(|_| Script::new().echo_input().exit(1)).await;
     let mut exec = Exec::new(["cat"]);
     exec.stdin = Some(vec![b'x'; 100_000].into());
     let result = client.exec_command("web", exec).await.unwrap();

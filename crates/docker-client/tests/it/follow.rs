@@ -6,26 +6,19 @@ use docker_client::{DockerClientError, LogItem, LogOptions, Source};
 use docker_local::{Container, Fault, LogDriver, Stream};
 use futures_util::StreamExt;
 
-use crate::support::{LOGS, LONG_AGO, SECOND, client, engine, lines, next, out, read, talker};
+use crate::support::{
+    LOGS, LONG_AGO, SECOND, client, engine, follow, lines, next, out, read, talker,
+};
 
 #[tokio::test]
 async fn slow_log_is_whole() {
     let engine = engine().await;
     let client = client(&engine).await;
     let container = talker(&engine, Container::named("web"));
-    let follow = async || {
-        let options = LogOptions::default();
-        lines(
-            client
-                .follow_container_logs(container.id(), options)
-                .await
-                .unwrap(),
-        )
-        .await
-    };
-    let expected = follow().await;
+    let expected = lines(follow(&client, container.id()).await).await;
     engine.fail_next(LOGS, [Fault::slow(7, Duration::from_millis(1))]);
-    assert_eq!(follow().await, expected);
+    let found = lines(follow(&client, container.id()).await).await;
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]
@@ -33,17 +26,7 @@ async fn error_of_the_engine_in_the_middle_is_survived() {
     let engine = engine().await;
     let client = client(&engine).await;
     let container = talker(&engine, Container::named("web"));
-    let follow = async || {
-        let options = LogOptions::default();
-        lines(
-            client
-                .follow_container_logs(container.id(), options)
-                .await
-                .unwrap(),
-        )
-        .await
-    };
-    let expected = follow().await;
+    let expected = lines(follow(&client, container.id()).await).await;
     let faults = [
         Fault::cut_body(777),
         Fault::error(500, "no"),
@@ -52,7 +35,8 @@ async fn error_of_the_engine_in_the_middle_is_survived() {
         Fault::cut_body(1000),
     ];
     engine.fail_next(LOGS, faults);
-    assert_eq!(follow().await, expected);
+    let found = lines(follow(&client, container.id()).await).await;
+    assert_eq!(found, expected);
     assert_eq!(engine.faults_left(), 0);
 }
 
@@ -63,10 +47,7 @@ async fn container_that_is_removed_while_the_connection_is_cut_says_so() {
     let client = client(&engine).await;
     let container = engine.add(Container::named("web").running());
     container.stdout("one\n");
-    let mut stream = client
-        .follow_container_logs("web", LogOptions::default())
-        .await
-        .unwrap();
+    let mut stream = follow(&client, "web").await;
     assert_eq!(next(&mut stream).await, "one");
     engine.stop().await;
     container.remove();
@@ -87,10 +68,7 @@ async fn log_of_a_container_that_is_removed_at_its_end_is_whole() {
         let client = client(&engine).await;
         let container = engine.add(container.running());
         container.stdout("one\n");
-        let mut stream = client
-            .follow_container_logs("web", LogOptions::default())
-            .await
-            .unwrap();
+        let mut stream = follow(&client, "web").await;
         assert_eq!(next(&mut stream).await, "one");
         // It is gone before anybody can ask for it.
         let gone = Fault::error(404, "No such container: web");
@@ -107,10 +85,7 @@ async fn engine_that_restarts_loses_no_line() {
     let client = client(&engine).await;
     let container = engine.add(Container::named("web").running());
     container.stdout("0\n");
-    let mut stream = client
-        .follow_container_logs("web", LogOptions::default())
-        .await
-        .unwrap();
+    let mut stream = follow(&client, "web").await;
     assert_eq!(next(&mut stream).await, "0");
     for number in 1..4 {
         engine.stop().await;
@@ -131,10 +106,7 @@ async fn lines_that_were_rotated_away_leave_a_gap() {
     let container = engine.add(Container::named("web").running());
     let at = |number: i64| (LONG_AGO + 10 * number) * SECOND;
     container.log_at(at(0), Stream::Stdout, "0\n");
-    let mut stream = client
-        .follow_container_logs("web", LogOptions::default())
-        .await
-        .unwrap();
+    let mut stream = follow(&client, "web").await;
     assert_eq!(next(&mut stream).await, "0");
     engine.stop().await;
     for number in 1..10 {
@@ -160,10 +132,7 @@ async fn log_is_followed_while_it_rotates() {
     let client = client(&engine).await;
     let container = engine.add(Container::named("web").running());
     container.stdout("0\n");
-    let mut stream = client
-        .follow_container_logs("web", LogOptions::default())
-        .await
-        .unwrap();
+    let mut stream = follow(&client, "web").await;
     assert_eq!(next(&mut stream).await, "0");
     for number in 1..60 {
         if number % 10 == 0 {
@@ -184,10 +153,7 @@ async fn clock_that_is_put_back_hides_no_line() {
     let container = engine.add(Container::named("web").running());
     let at = |second: i64| (LONG_AGO + second) * SECOND;
     container.log_at(at(100), Stream::Stdout, "before\n");
-    let mut stream = client
-        .follow_container_logs("web", LogOptions::default())
-        .await
-        .unwrap();
+    let mut stream = follow(&client, "web").await;
     assert_eq!(next(&mut stream).await, "before");
     container.log_at(at(10), Stream::Stdout, "put back\n");
     assert_eq!(next(&mut stream).await, "put back");
@@ -209,10 +175,7 @@ async fn last_words_come_once_when_the_clock_was_put_back() {
         container.log_at(4 * LONG_AGO * SECOND, Stream::Stdout, "before\n");
         container.stdout("no end");
         container.exit(0);
-        let stream = client
-            .follow_container_logs("web", LogOptions::default())
-            .await
-            .unwrap();
+        let stream = follow(&client, "web").await;
         assert_eq!(lines(stream).await, ["before", "no end"].map(out));
     }
 }

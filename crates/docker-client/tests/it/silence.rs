@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use docker_client::{LogOptions, LogStream};
+use docker_client::LogStream;
 use docker_local::{Container, ContainerHandle, DockerLocal, Fault};
 
-use crate::support::{LOGS, client, engine, lines, next};
+use crate::support::{LOGS, client, engine, follow, lines, next};
 
 /// A frame with the time, and a line of three letters.
 const FIRST: usize = 8 + 31 + 4;
@@ -14,10 +14,7 @@ async fn followed(engine: &DockerLocal) -> (ContainerHandle, LogStream) {
     let client = client(engine).await;
     let container = engine.add(Container::named("web").running());
     container.stdout("one\n");
-    let mut stream = client
-        .follow_container_logs("web", LogOptions::default())
-        .await
-        .unwrap();
+    let mut stream = follow(&client, "web").await;
     assert_eq!(next(&mut stream).await, "one");
     (container, stream)
 }

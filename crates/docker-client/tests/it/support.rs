@@ -1,6 +1,6 @@
 //! An engine, a client of it, and what came out of a log.
 
-use docker_client::{DockerApiClient, DockerClientError, LogItem, LogStream, Source};
+use docker_client::{DockerApiClient, DockerClientError, LogItem, LogOptions, LogStream, Source};
 use docker_local::{Container, ContainerHandle, DockerLocal, Stream};
 use futures_util::StreamExt;
 
@@ -17,6 +17,12 @@ pub(crate) async fn engine() -> DockerLocal {
 
 pub(crate) async fn client(engine: &DockerLocal) -> DockerApiClient {
     DockerApiClient::connect_to(&engine.url()).await.unwrap()
+}
+
+/// Follows a container from its first line on.
+pub(crate) async fn follow(client: &DockerApiClient, name: &str) -> LogStream {
+    let options = LogOptions::default();
+    client.follow_container_logs(name, options).await.unwrap()
 }
 
 /// A line as a text to compare: where it came from, and what it says.
