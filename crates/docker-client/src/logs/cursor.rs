@@ -70,6 +70,11 @@ impl Tracker {
             .or(self.floor.map(|nanos| nanos.div_euclid(SECOND)))
     }
 
+    /// Whether anything was delivered.
+    pub(crate) fn has_place(&self) -> bool {
+        self.streams.iter().any(|track| track.position.is_some())
+    }
+
     /// The place in a stream.
     pub(crate) fn position(&self, source: Source) -> Option<LogPosition> {
         self.streams[source as usize].position

@@ -5,21 +5,19 @@ use std::time::Duration;
 use crate::transport::answer::AnswerBody;
 
 use crate::client::DockerApiClient;
-use crate::engine::Streamed;
 use crate::engine::body;
 use crate::engine::call::Call;
 use crate::error::DockerClientError;
 use crate::info::ContainerInfo;
 use crate::logs::cursor::Tracker;
-use crate::logs::line::Joining;
-use crate::logs::options::LogRequest;
-use crate::logs::reader::{Layout, LogReader};
+use crate::logs::reader::LogReader;
 use crate::logs::stream::Batch;
 use crate::logs::{LogOptions, Source};
 use crate::outage::Outage;
 use crate::timestamp::Timestamp;
 
 mod delivery;
+mod opening;
 mod state;
 
 /// After so long without a byte the engine is asked whether there is news: connections that
@@ -204,84 +202,6 @@ impl Follower {
         }
     }
 
-    /// Asks for the log, from the cursor if it was read before.
-    async fn open(&mut self) -> Result<Batch, DockerClientError> {
-        let follow = self.phase == Phase::Live;
-        let mut request = LogRequest {
-            follow,
-            stamped: self.tracker.is_some(),
-            tail: self.options.tail,
-            since: self.options.since,
-            until: true,
-        };
-        if let Some(tracker) = &mut self.tracker
-            && (self.opened || self.options.cursor.is_some())
-            && let Some(since) = tracker.since()
-        {
-            tracker.read_again();
-            request.tail = None;
-            request.since = Some(Timestamp::from_nanos(since.saturating_mul(1_000_000_000)));
-        }
-        let mut options = self.options.clone();
-        if let Phase::Last { until: Some(until) } = self.phase {
-            options.until = Some(until);
-        }
-        let query = options.query(request);
-        let call = Call::container("read the log of", &self.name);
-        let path = format!("/containers/{}/logs", self.id);
-        let answer = match self
-            .client
-            .engine
-            .open(call, Streamed::get(path, &query))
-            .await
-        {
-            Ok(answer) => answer,
-            Err(DockerClientError::ContainerNotFound { .. }) if self.ended.is_some() => {
-                // It was removed at its end; what had been read is all there was.
-                self.phase = Phase::Done;
-                return Ok(self.finish(None));
-            }
-            Err(error) if does_not_support_reading(&error) => {
-                return Err(unreadable(&self.name, &self.driver));
-            }
-            Err(error) => {
-                self.cut(error, false).await?;
-                return Ok(Batch::default());
-            }
-        };
-        self.outage.over();
-        if let Some(tracker) = &mut self.tracker
-            && self.options.tail == Some(0)
-            && !self.opened
-            && tracker.since().is_none()
-            && let Some(now) = date(answer.headers())
-        {
-            tracker.set_floor(now);
-        }
-        self.opened = true;
-        if follow {
-            self.ended = None;
-        }
-        let reader = LogReader::new(self.layout());
-        self.reading = Some(Reading {
-            body: answer.into_body(),
-            reader,
-        });
-        Ok(Batch::default())
-    }
-
-    fn layout(&self) -> Layout {
-        Layout {
-            tty: self.tty,
-            joining: Joining {
-                max_line: self.options.max_line,
-                stamped: self.tracker.is_some(),
-                bare_last_chunk: bare_last_chunk(&self.driver),
-            },
-            bare: self.bare,
-        }
-    }
-
     /// The connection is of no use any more. Waits before the next try; an error that no
     /// further try mends, or one too many, is the end.
     async fn cut(
@@ -325,23 +245,11 @@ fn bare_last_chunk(driver: &str) -> bool {
     !matches!(driver, "json-file" | "journald")
 }
 
-/// The engine's clock, to the second.
-fn date(headers: &http::HeaderMap) -> Option<i64> {
-    let date = headers.get(http::header::DATE)?.to_str().ok()?;
-    chrono::DateTime::parse_from_rfc2822(date)
-        .ok()?
-        .timestamp_nanos_opt()
-}
-
 fn engine_told(client: &DockerApiClient, name: &str, words: &str) -> DockerClientError {
     // As transient as any failure of the engine's own.
     client
         .engine
         .told(Call::container("read the log of", name), 500, words)
-}
-
-fn does_not_support_reading(error: &DockerClientError) -> bool {
-    matches!(error, DockerClientError::Engine { message, .. } if message.contains("not support reading"))
 }
 
 fn unreadable(name: &str, driver: &str) -> DockerClientError {

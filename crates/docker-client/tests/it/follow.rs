@@ -164,6 +164,29 @@ async fn clock_that_is_put_back_hides_no_line() {
     assert_eq!(lines(stream).await, []);
 }
 
+/// The place lies in what is the future now, and the log is read from there.
+#[tokio::test]
+async fn clock_that_is_put_back_while_the_connection_is_cut_hides_no_line() {
+    let mut engine = engine().await;
+    let client = client(&engine).await;
+    let container = engine.add(Container::named("web").running());
+    for number in 0..3 {
+        let at = (4 * LONG_AGO + 10 * number) * SECOND;
+        container.log_at(at, Stream::Stdout, format!("{number}\n"));
+        container.log_at(at + 5, Stream::Stderr, format!("{number}\n"));
+    }
+    let mut stream = follow(&client, "web").await;
+    for number in 0..3 {
+        assert_eq!(next(&mut stream).await, number.to_string());
+        assert_eq!(next(&mut stream).await, number.to_string());
+    }
+    engine.cut_all().await.unwrap();
+    container.stdout("put back\n");
+    assert_eq!(next(&mut stream).await, "put back");
+    container.exit(0);
+    assert_eq!(lines(stream).await, []);
+}
+
 /// Whether a terminal's last words are whole is known only when the container has ended, and
 /// then the log is read again from a place behind them.
 #[tokio::test]

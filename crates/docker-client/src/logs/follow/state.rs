@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::engine::Streamed;
 use crate::engine::body;
 use crate::engine::call::Call;
 use crate::error::DockerClientError;
@@ -143,11 +142,9 @@ impl Follower {
             tail: Some(1),
             ..LogRequest::default()
         };
-        let query = self.options.query(request);
+        let answer = self.ask(&self.options.query(request)).await?;
         let call = Call::container("read the log of", &self.name);
-        let path = format!("/containers/{}/logs", self.id);
         let engine = &self.client.engine;
-        let answer = engine.open(call, Streamed::get(path, &query)).await?;
         let mut body = answer.into_body();
         let mut reader = LogReader::new(self.layout());
         loop {
