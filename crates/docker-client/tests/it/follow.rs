@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use docker_client::{DockerClientError, LogItem, LogOptions, Source};
-use docker_local::{Container, Fault, LogDriver, Stream};
+use docker_local::{Answer, Container, Fault, LogDriver, Stream};
 use futures_util::StreamExt;
 
 use crate::support::{
@@ -140,6 +140,31 @@ async fn log_is_followed_while_it_rotates() {
             engine.cut_all().await.unwrap();
         }
         container.stdout(format!("{number}\n"));
+        assert_eq!(next(&mut stream).await, number.to_string());
+    }
+    container.exit(0);
+    assert_eq!(lines(stream).await, []);
+}
+
+/// As Docker 20.10 does now and then with the last line of a file that is rotated away.
+#[tokio::test]
+async fn line_that_the_engine_repeats_comes_once() {
+    let engine = engine().await;
+    let client = client(&engine).await;
+    let container = engine.add(Container::named("web").running());
+    let text = |number: i64| format!("2023-11-14T22:13:20.00000000{number}Z {number}\n");
+    let frame = |number| {
+        let payload = text(number).into_bytes();
+        [&[1, 0, 0, 0, 0, 0, 0, payload.len() as u8], &payload[..]].concat()
+    };
+    for number in 0..3 {
+        let at = LONG_AGO * SECOND + number;
+        container.log_at(at, Stream::Stdout, format!("{number}\n"));
+    }
+    let repeats = [0, 1, 1, 2].map(frame).concat();
+    engine.fail_next(LOGS, [Fault::answer(Answer::bytes(200, repeats))]);
+    let mut stream = follow(&client, "web").await;
+    for number in 0..3 {
         assert_eq!(next(&mut stream).await, number.to_string());
     }
     container.exit(0);

@@ -1,7 +1,7 @@
 //! What of the lines that were read is delivered.
 
 use crate::logs::cursor::{Tracker, Verdict};
-use crate::logs::follow::{Follower, SILENCE};
+use crate::logs::follow::{Follower, Phase, SILENCE};
 use crate::logs::line::{CHUNK, Piece};
 use crate::logs::reader::LogReader;
 use crate::logs::stream::{Batch, Delivered};
@@ -65,8 +65,12 @@ impl Follower {
                 let length = piece.offset as usize + piece.bytes.len();
                 self.bare = Some((piece.nanos, length % CHUNK));
             }
-            match tracker.admit(&mut piece) {
+            match tracker.admit(&mut piece, self.phase == Phase::Live) {
                 Verdict::Skip => return,
+                Verdict::Recount => {
+                    self.reading = None;
+                    return;
+                }
                 Verdict::Deliver => {}
                 Verdict::DeliverAfter(gap) => batch.items.push_back(Delivered {
                     item: LogItem::Gap(gap),
