@@ -71,6 +71,8 @@ pub(crate) struct Follower {
     reading: Option<Reading>,
     /// The reader of a live answer that ended, until the last reading is over.
     ended: Option<LogReader>,
+    /// The engine was asked whether the last reading has all.
+    asked_for_end: bool,
     /// The log has been opened before.
     opened: bool,
     /// The last line, if it ended without a newline: its time, and its last chunk's length.
@@ -120,6 +122,7 @@ impl Follower {
             tracker,
             reading: None,
             ended: None,
+            asked_for_end: false,
             opened: false,
             bare: None,
             silence: SILENCE,

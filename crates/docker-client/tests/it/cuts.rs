@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use docker_local::{Container, Fault, LogDriver};
+use docker_client::{DockerClientError, LogOptions};
+use docker_local::{Container, Fault, LogDriver, ReceivedRequest};
 use futures_util::{StreamExt, stream};
 
-use crate::support::{Line, client, engine, follow, lines, talker};
+use crate::support::{LOGS, Line, client, engine, follow, lines, talker};
 
 /// So many logs are read side by side.
 const AT_ONCE: usize = 64;
@@ -24,6 +25,20 @@ fn length(lines: &[Line], framed: bool) -> usize {
 
 /// Reads a log once for each place in it, where the fault strikes the first request.
 async fn same_lines_wherever(container: Container, fault: fn(usize) -> Fault) {
+    same_lines_if(|_| true, container, fault).await;
+}
+
+/// The reading that begins when the container has ended and all may have been read.
+fn is_last(request: &ReceivedRequest) -> bool {
+    request.query("follow") == Some("0") && request.query("tail").is_none()
+}
+
+/// The same, where it strikes the first such request.
+async fn same_lines_if(
+    struck: fn(&ReceivedRequest) -> bool,
+    container: Container,
+    fault: fn(usize) -> Fault,
+) {
     let framed = !format!("{container:?}").contains("tty: true");
     let engine = engine().await;
     let client = client(&engine).await;
@@ -46,6 +61,9 @@ async fn same_lines_wherever(container: Container, fault: fn(usize) -> Fault) {
             .path
             .strip_suffix("/logs")?
             .strip_prefix("/containers/")?;
+        if !struck(request) {
+            return None;
+        }
         rule.lock().unwrap().remove(id).map(fault)
     });
     let readings = stream::iter(&all).map(async |(id, place)| (place, read(id).await));
@@ -78,4 +96,27 @@ async fn same_lines_come_wherever_a_terminals_log_is_cut() {
 #[tokio::test]
 async fn same_lines_come_wherever_a_terminals_log_ends() {
     same_lines_wherever(Container::named("web").tty(), Fault::end_body).await;
+}
+
+#[tokio::test]
+async fn same_lines_come_wherever_the_last_reading_ends() {
+    same_lines_if(is_last, Container::named("web"), Fault::end_body).await;
+    same_lines_if(is_last, Container::named("web").tty(), Fault::end_body).await;
+}
+
+/// Without times nothing tells where to go on.
+#[tokio::test]
+async fn log_without_times_that_ends_in_a_frame_is_an_error() {
+    let engine = engine().await;
+    let client = client(&engine).await;
+    let container = talker(&engine, Container::named("web"));
+    for place in [1, 8, 12, 17, 30] {
+        engine.fail_next(LOGS, [Fault::end_body(place)]);
+        let options = LogOptions::default();
+        let result = client.get_container_logs(container.id(), options).await;
+        assert!(
+            matches!(result, Err(DockerClientError::EngineUnavailable { .. })),
+            "{place}: {result:?}"
+        );
+    }
 }

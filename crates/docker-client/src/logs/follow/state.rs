@@ -30,6 +30,9 @@ impl Follower {
         }
         let reader = reading.map(|reading| reading.reader);
         if self.phase != Phase::Live {
+            if self.is_short().await? {
+                return Ok(Batch::default());
+            }
             self.phase = match self.follow && self.options.follow_restarts {
                 true => Phase::Waiting,
                 false => Phase::Done,
@@ -60,6 +63,23 @@ impl Follower {
                 self.cut(error, false).await?;
                 Ok(Batch::default())
             }
+        }
+    }
+
+    /// Whether the last reading ended before the log did: an engine that stops ends its answers as
+    /// if they were whole. It is asked once: what has no newline has not been delivered either, and
+    /// looks the same.
+    async fn is_short(&mut self) -> Result<bool, DockerClientError> {
+        if !self.follow || self.asked_for_end || self.phase != (Phase::Last { until: None }) {
+            return Ok(false);
+        }
+        match self.has_news().await {
+            Ok(short) => {
+                self.asked_for_end = true;
+                Ok(short)
+            }
+            Err(DockerClientError::ContainerNotFound { .. }) => Ok(false),
+            Err(error) => self.cut(error, false).await.map(|()| true),
         }
     }
 
@@ -96,6 +116,7 @@ impl Follower {
                 self.outage.over();
                 if info.started != self.started {
                     self.started = info.started;
+                    self.asked_for_end = false;
                     self.phase = match info.state.is_running() {
                         true => Phase::Live,
                         false => Phase::Last { until: None },
@@ -110,6 +131,7 @@ impl Follower {
 
     /// Changes the phase if the run that is followed has ended; whether it has.
     fn turn(&mut self, info: &ContainerInfo) -> bool {
+        self.asked_for_end = false;
         let same_run = info.started == self.started;
         match (
             info.state.is_running(),
