@@ -101,6 +101,24 @@ async fn each_failure_has_its_status_and_says_what_to_do() {
     assert!(body.contains("is it running"), "{body}");
 }
 
+/// The client that all share is not the failure of the first try.
+#[tokio::test]
+async fn engine_that_comes_later_is_found() {
+    let mut engine = engine().await;
+    engine
+        .add(Container::named("web").running())
+        .stdout("one\n");
+    let service = Service::start(&engine).await;
+    engine.stop().await;
+    assert_eq!(service.ask("GET /logs/web").await.0, 503);
+    engine.restart().await.unwrap();
+    let (status, body) = service.ask("GET /logs/web").await;
+    assert_eq!((status, &*body), (200, "4\r\none\n\r\n0\r\n\r\n"));
+    assert_eq!(service.ask("GET /logs/web").await.0, 200);
+    // One connection to agree on the version, for all requests.
+    assert_eq!(engine.requests_to("GET /_ping").len(), 1);
+}
+
 /// A client can tell a log that broke off from one that ended.
 #[tokio::test]
 async fn log_that_breaks_off_has_no_last_chunk() {

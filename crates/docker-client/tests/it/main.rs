@@ -10,6 +10,7 @@ mod errors;
 mod events;
 mod exec;
 mod follow;
+mod lifecycle;
 mod logs_service;
 mod silence;
 mod support;
