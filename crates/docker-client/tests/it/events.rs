@@ -5,7 +5,7 @@ use docker_local::{Container, DockerLocal, Fault};
 use futures_util::StreamExt;
 use serde_json::json;
 
-use crate::support::{client, engine};
+use crate::support::{client, engine, in_time};
 
 fn emit(engine: &DockerLocal, action: &str) {
     engine.emit(json!({
@@ -14,7 +14,7 @@ fn emit(engine: &DockerLocal, action: &str) {
 }
 
 async fn next(events: &mut EventStream) -> String {
-    match events.next().await {
+    match in_time(events.next()).await {
         Some(Ok(EventItem::Event(event))) => event.action,
         Some(Ok(EventItem::Resync)) => "RESYNC".to_owned(),
         other => panic!("{other:?}"),

@@ -1,5 +1,7 @@
 //! An engine, a client of it, and what came out of a log.
 
+use std::time::Duration;
+
 use docker_client::{DockerApiClient, DockerClientError, LogItem, LogOptions, LogStream, Source};
 use docker_local::{Container, ContainerHandle, DockerLocal, Stream};
 use futures_util::StreamExt;
@@ -19,6 +21,14 @@ pub(crate) async fn client(engine: &DockerLocal) -> DockerApiClient {
     DockerApiClient::connect_to(&engine.url()).await.unwrap()
 }
 
+/// Nothing here takes so long, but where the clock is paused.
+pub(crate) async fn in_time<T>(waited_for: impl Future<Output = T>) -> T {
+    let limit = Duration::from_secs(90);
+    tokio::time::timeout(limit, waited_for)
+        .await
+        .expect("nothing came")
+}
+
 /// Follows a container from its first line on.
 pub(crate) async fn follow(client: &DockerApiClient, name: &str) -> LogStream {
     let options = LogOptions::default();
@@ -35,7 +45,7 @@ pub(crate) fn out(text: &str) -> Line {
 /// What a stream has, up to its end or its first error.
 pub(crate) async fn read(mut stream: LogStream) -> (Vec<Line>, Option<DockerClientError>) {
     let mut lines = Vec::new();
-    while let Some(item) = stream.next().await {
+    while let Some(item) = in_time(stream.next()).await {
         match item {
             Ok(LogItem::Line(line)) => lines.push((line.stream, line.text().into_owned())),
             Ok(LogItem::Gap(gap)) => lines.push((gap.stream, "GAP".to_owned())),
@@ -54,7 +64,7 @@ pub(crate) async fn lines(stream: LogStream) -> Vec<Line> {
 
 /// The next line.
 pub(crate) async fn next(stream: &mut LogStream) -> String {
-    match stream.next().await {
+    match in_time(stream.next()).await {
         Some(Ok(LogItem::Line(line))) => line.text().into_owned(),
         other => panic!("{other:?}"),
     }
