@@ -134,7 +134,8 @@ impl DockerApiClient {
     }
 
     /// Unpacks a tar into a folder of a container, which must exist. Files belong to whom the
-    /// tar says; with `to_user` to the container's user. The deadline is one hour.
+    /// tar says; with `to_user` to the container's user, whom Docker 20.10 must know on the
+    /// engine's host too. The deadline is one hour.
     ///
     /// # Errors
     ///

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::transport::answer::AnswerBody;
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri, header};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
 
 use crate::address::EngineAddress;
 use crate::engine::call::{Call, Object};
@@ -29,6 +29,12 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 const NO_DEADLINE: u64 = 10 * 365 * 24 * 3600;
 /// A version or a refusal in words is short.
 const SHORT_ANSWER: u64 = 1024 * 1024;
+
+/// No version stands before its paths.
+const NEGOTIATION: Call<'static> = Call {
+    verb: "ask for the version of",
+    object: Object::Engine,
+};
 
 /// One engine.
 pub(crate) struct Engine {
@@ -82,7 +88,7 @@ impl Engine {
             authority,
             version,
         };
-        engine.negotiate().await?;
+        engine.agree().await?;
         Ok(engine)
     }
 
@@ -98,16 +104,30 @@ impl Engine {
         ApiVersion::one(self.version.load(Ordering::Relaxed))
     }
 
+    /// Agrees on a version. Most engines have one in common with us, and the header of any answer
+    /// tells it. The rest are asked for all of theirs, for which they start programs: that takes
+    /// milliseconds.
+    async fn agree(&self) -> Result<(), DockerClientError> {
+        let ping = Streamed::get("/_ping".to_owned(), &[]);
+        match self.send(NEGOTIATION, ping).await {
+            Ok(answer) => {
+                if let Some(version) = version::of_headers(answer.headers()) {
+                    self.version.store(version.minor(), Ordering::Relaxed);
+                    return Ok(());
+                }
+            }
+            // What stands between may refuse it.
+            Err(DockerClientError::Engine { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.negotiate().await.map(drop)
+    }
+
     /// Asks for the engine's versions and takes the newest in common.
     pub(crate) async fn negotiate(&self) -> Result<EngineVersion, DockerClientError> {
-        let call = Call {
-            verb: "ask for the version of",
-            object: Object::Engine,
-        };
-        // The one path that no version stands before.
-        let answer = self
-            .send(call, Streamed::get("/version".to_owned(), &[]))
-            .await?;
+        let call = NEGOTIATION;
+        let question = Streamed::get("/version".to_owned(), &[]);
+        let answer = self.send(call, question).await?;
         let json = body::collect(answer.into_body(), call, SHORT_ANSWER, DEADLINE, self).await?;
         let answer = version::Answer::parse(&json).map_err(|source| DockerClientError::Decode {
             operation: call.to_string(),
@@ -152,7 +172,7 @@ impl Engine {
         &self,
         call: Call<'_>,
         mut request: Streamed<'_>,
-    ) -> Result<Response<Incoming>, DockerClientError> {
+    ) -> Result<Response<AnswerBody>, DockerClientError> {
         request.path = format!("/v{}{}", self.api_version(), request.path);
         self.send(call, request).await
     }
@@ -161,7 +181,7 @@ impl Engine {
         &self,
         call: Call<'_>,
         request: Streamed<'_>,
-    ) -> Result<Response<Incoming>, DockerClientError> {
+    ) -> Result<Response<AnswerBody>, DockerClientError> {
         let deadline = request.deadline;
         let request =
             self.request(request)
@@ -181,7 +201,7 @@ impl Engine {
         };
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) => return Err(self.failures.of_transport(call, Box::new(error)).await),
+            Err(error) => return Err(self.failures.of_transport(call, error).await),
         };
         let status = answer.status();
         if status.is_success() || status.as_u16() == 101 || status.as_u16() == 304 {
@@ -215,12 +235,10 @@ impl Engine {
             path.push('=');
             path.push_str(&encoded(value));
         }
-        let uri = Uri::builder()
-            .scheme("http")
-            .authority(self.authority.as_str())
-            .path_and_query(path)
-            .build()?;
-        let mut builder = Request::builder().method(request.method).uri(uri);
+        let mut builder = Request::builder()
+            .method(request.method)
+            .uri(path)
+            .header(header::HOST, &self.authority);
         for (name, value) in request.headers {
             builder = builder.header(name, value);
         }

@@ -150,7 +150,8 @@ impl DockerApiClient {
 
     /// The log as it is now, as a stream that ends there: constant memory, whatever its size.
     /// With `timestamps` it survives cut connections as
-    /// [`DockerApiClient::follow_container_logs`] does; without, a cut is an error.
+    /// [`DockerApiClient::follow_container_logs`] does; without, the cut of a `json-file` log,
+    /// which is read faster so, is an error.
     ///
     /// # Errors
     ///
@@ -188,8 +189,8 @@ impl DockerApiClient {
     /// Lines longer than `max_line` (1 MiB unless set) come in pieces with `partial`. A quiet
     /// log has no time-out: after 30 s of silence the engine is asked whether there is news.
     ///
-    /// What the engine itself loses cannot be seen here: Docker 20.10 loses and repeats lines
-    /// when tiny log files rotate in a burst. When a line longer than 16 KiB was written to a
+    /// What the engine itself loses cannot be seen here: Docker 20.10 loses lines when tiny log
+    /// files rotate in a burst. What it repeats then is left out. When a line longer than 16 KiB was written to a
     /// TTY and the driver is `local`, engines that end no chunk run it into the next line.
     ///
     /// # Errors

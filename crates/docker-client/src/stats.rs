@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::transport::answer::AnswerBody;
 use futures_util::Stream;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use hyper::body::Incoming;
 
 use crate::client::DockerApiClient;
 use crate::engine::body::{self, JsonLines};
@@ -170,7 +170,7 @@ struct Samples {
     client: DockerApiClient,
     name: String,
     /// `None` after the end.
-    body: Option<Incoming>,
+    body: Option<AnswerBody>,
     lines: JsonLines,
 }
 

@@ -18,8 +18,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::address::EngineAddress;
+use crate::error::Cause;
+use crate::transport::answer::AnswerBody;
 use crate::transport::socket::{Dialer, Socket};
 
+pub(crate) mod answer;
 mod socket;
 
 /// What a request carries, as bollard has it.
@@ -37,26 +40,20 @@ const IDLE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(crate) struct Transport {
     calls: Client<Connector, Body>,
-    streams: Client<Connector, Body>,
+    dialer: Dialer,
 }
 
 impl Transport {
     pub(crate) fn new(address: EngineAddress) -> Result<Self, crate::DockerClientError> {
         let dialer = Dialer::new(address)?;
-        let connector = |longest_answer| Connector {
+        let connector = Connector {
             dialer: dialer.clone(),
-            longest_answer,
         };
-        let builder = || Client::builder(TokioExecutor::new());
-        Ok(Self {
-            calls: builder()
-                .pool_idle_timeout(IDLE)
-                .pool_timer(hyper_util::rt::TokioTimer::new())
-                .build(connector(LONGEST_ANSWER)),
-            streams: builder()
-                .pool_max_idle_per_host(0)
-                .build(connector(u64::MAX)),
-        })
+        let calls = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE)
+            .pool_timer(hyper_util::rt::TokioTimer::new())
+            .build(connector);
+        Ok(Self { calls, dialer })
     }
 
     /// Sends a call on a connection of the pool. A `GET` whose connection was lost before the
@@ -81,8 +78,8 @@ impl Transport {
     pub(crate) async fn stream(
         &self,
         request: Request<Body>,
-    ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
-        self.streams.request(request).await
+    ) -> Result<Response<AnswerBody>, Cause> {
+        answer::ask(self.dialer.dial().await?, request).await
     }
 }
 
@@ -110,7 +107,6 @@ fn is_lost(error: &hyper_util::client::legacy::Error) -> bool {
 #[derive(Clone)]
 struct Connector {
     dialer: Dialer,
-    longest_answer: u64,
 }
 
 impl tower_service::Service<Uri> for Connector {
@@ -123,16 +119,12 @@ impl tower_service::Service<Uri> for Connector {
     }
 
     fn call(&mut self, _uri: Uri) -> Self::Future {
-        let Self {
-            dialer,
-            longest_answer,
-        } = self.clone();
+        let Self { dialer } = self.clone();
         Box::pin(async move {
             let socket = dialer.dial().await?;
             Ok(TokioIo::new(Bounded {
                 socket,
-                left: longest_answer,
-                longest_answer,
+                left: LONGEST_ANSWER,
             }))
         })
     }
@@ -143,7 +135,6 @@ impl tower_service::Service<Uri> for Connector {
 struct Bounded {
     socket: Socket,
     left: u64,
-    longest_answer: u64,
 }
 
 impl Connection for Bounded {
@@ -177,7 +168,7 @@ impl AsyncWrite for Bounded {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.left = this.longest_answer;
+        this.left = LONGEST_ANSWER;
         Pin::new(&mut this.socket).poll_write(cx, buf)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::HeaderMap;
 use serde::Deserialize;
 
 use crate::error::{Cause, DockerClientError};
@@ -45,6 +46,12 @@ impl fmt::Display for ApiVersion {
 /// The versions that this client speaks.
 pub(crate) fn supported() -> String {
     format!("{OLDEST} to {NEWEST}")
+}
+
+/// The version to speak with an engine whose newest, which stands above every answer, we know.
+pub(crate) fn of_headers(headers: &HeaderMap) -> Option<ApiVersion> {
+    let newest = ApiVersion::parse(headers.get("api-version")?.to_str().ok()?)?;
+    (OLDEST..=NEWEST).contains(&newest).then_some(newest)
 }
 
 /// What the engine says about itself.

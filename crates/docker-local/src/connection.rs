@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use chrono::DateTime;
 use futures_util::{FutureExt, StreamExt, future};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -111,7 +112,10 @@ fn head(state: &SharedState, request: &ReceivedRequest, reply: &Reply) -> String
     for (name, value) in &reply.headers {
         line(name, value);
     }
+    let date = DateTime::from_timestamp_nanos(state.now());
+    let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     for (name, value) in [
+        ("Date", &*date),
         ("Api-Version", &**version),
         ("Docker-Experimental", "false"),
         ("Ostype", "linux"),

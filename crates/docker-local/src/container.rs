@@ -243,6 +243,7 @@ impl fmt::Debug for Container {
             .field("id", &self.id)
             .field("name", &self.name)
             .field("state", &self.state)
+            .field("tty", &self.tty)
             .finish_non_exhaustive()
     }
 }

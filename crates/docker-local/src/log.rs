@@ -74,7 +74,8 @@ impl Entry {
         if self.end == End::Line || (self.end == End::LastChunk && form.break_last_chunk) {
             payload.put_u8(b'\n');
         }
-        if form.framed {
+        // The engine writes no empty frame.
+        if form.framed && !payload.is_empty() {
             frame(self.stream.number(), &payload)
         } else {
             payload.freeze()
@@ -228,6 +229,13 @@ mod tests {
         log.write(Stream::Stdout, 2, b"\n");
         assert_eq!(lengths(&log, JSON_FILE), [(CHUNK, 1), (1, 1)]);
         assert_eq!(lengths(&log, LOCAL), [(CHUNK, 1), (0, 1)]);
+        let framed = |timestamps| Form {
+            framed: true,
+            timestamps,
+            ..LOCAL
+        };
+        assert_eq!(lengths(&log, framed(false)), [(8 + CHUNK, 1), (0, 1)]);
+        assert_eq!(lengths(&log, framed(true)), [(39 + CHUNK, 1), (39, 1)]);
     }
 
     #[test]

@@ -151,6 +151,8 @@ impl Packer {
     fn append(&mut self, file: &Path, name: &str, metadata: &fs::Metadata) -> io::Result<()> {
         let mut header = Header::new_gnu();
         header.set_mode(metadata.mode() & 0o7777);
+        header.set_uid(0);
+        header.set_gid(0);
         header.set_mtime(u64::try_from(metadata.mtime()).unwrap_or(0));
         header.set_size(0);
         if metadata.is_dir() {

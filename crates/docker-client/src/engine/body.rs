@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::transport::answer::AnswerBody;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use crate::engine::Engine;
 use crate::engine::call::Call;
@@ -15,7 +15,7 @@ const LONGEST_LINE: usize = 8 * 1024 * 1024;
 
 /// The whole body, of at most `limit` bytes, which comes within `deadline`.
 pub(crate) async fn collect(
-    mut body: Incoming,
+    mut body: AnswerBody,
     call: Call<'_>,
     limit: u64,
     deadline: Duration,
@@ -46,7 +46,7 @@ pub(crate) async fn collect(
 
 /// The next bytes; `None` at the end.
 pub(crate) async fn next(
-    body: &mut Incoming,
+    body: &mut AnswerBody,
     call: Call<'_>,
     engine: &Engine,
 ) -> Result<Option<Bytes>, DockerClientError> {
@@ -65,7 +65,7 @@ pub(crate) async fn next(
 
 /// The next bytes, which come within `idle`.
 pub(crate) async fn next_within(
-    body: &mut Incoming,
+    body: &mut AnswerBody,
     call: Call<'_>,
     idle: Duration,
     engine: &Engine,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use crate::transport::answer::AnswerBody;
 
 use crate::client::DockerApiClient;
 use crate::engine::body::{self, JsonLines};
@@ -21,7 +21,7 @@ const REPLAY: Duration = Duration::from_secs(30);
 
 /// A connection on which the engine tells events.
 struct Listening {
-    body: Incoming,
+    body: AnswerBody,
     lines: JsonLines,
 }
 

@@ -16,7 +16,7 @@ use crate::error::DockerClientError;
 use crate::exec::command::Command;
 use crate::exec::{Exec, ExecItem};
 use crate::logs::Source;
-use crate::logs::frame::{FrameDecoder, FrameError};
+use crate::logs::frame::{CutOff, FrameDecoder, FrameError};
 
 /// What is kept of the output for the message of a command that could not be started.
 const EXCERPT: usize = 8 * 1024;
@@ -95,7 +95,7 @@ impl Session {
                         .as_ref()
                         .is_some_and(|frames| !frames.is_between_frames()) =>
                 {
-                    return Err(self.command.told("the output ended within a frame"));
+                    return Err(self.command.lost(CutOff).await);
                 }
                 Ok(Ok(0)) => {
                     let exit_code = self.command.exit_code(&self.excerpt).await?;

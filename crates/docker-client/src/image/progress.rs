@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::transport::answer::AnswerBody;
 use futures_util::Stream;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use hyper::body::Incoming;
 use serde::Deserialize;
 
 use crate::client::DockerApiClient;
@@ -75,7 +75,7 @@ pub(super) struct Steps {
     /// The image's name; of a build, its first tag.
     pub(super) image: String,
     pub(super) idle: Duration,
-    pub(super) body: Incoming,
+    pub(super) body: AnswerBody,
 }
 
 impl Steps {

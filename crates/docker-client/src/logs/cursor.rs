@@ -27,6 +27,8 @@ pub(crate) enum Verdict {
     Deliver,
     /// Lines before it may be missing.
     DeliverAfter(LogGap),
+    /// It looks like the line before it: read again, which tells how many there are.
+    Recount,
 }
 
 /// What was delivered of both streams.
@@ -34,6 +36,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Tracker {
     streams: [Track; 2],
     floor: Option<i64>,
+    /// Lines of one stream do have the same time.
+    twins: bool,
 }
 
 impl Tracker {
@@ -46,6 +50,7 @@ impl Tracker {
                 Track::new(Source::Stderr, cursor.stderr),
             ],
             floor: cursor.floor.map(Timestamp::nanos),
+            twins: false,
         }
     }
 
@@ -70,6 +75,11 @@ impl Tracker {
             .or(self.floor.map(|nanos| nanos.div_euclid(SECOND)))
     }
 
+    /// Whether anything was delivered.
+    pub(crate) fn has_place(&self) -> bool {
+        self.streams.iter().any(|track| track.position.is_some())
+    }
+
     /// The place in a stream.
     pub(crate) fn position(&self, source: Source) -> Option<LogPosition> {
         self.streams[source as usize].position
@@ -91,10 +101,38 @@ impl Tracker {
         }
     }
 
+    /// Whether a piece that an earlier reading held back did not come again. It is a line's last
+    /// words, or all of a short line.
+    pub(crate) fn is_unread(&mut self, piece: &Piece) -> bool {
+        let track = &mut self.streams[piece.source as usize];
+        if piece.offset > 0 {
+            let place = track.position.map(|place| (place.nanos, place.offset));
+            return place == Some((piece.nanos, piece.offset));
+        }
+        track.run = None;
+        track.catching_up = false;
+        track.ring.lines(piece.nanos).is_none()
+            && track
+                .position
+                .is_none_or(|place| place.nanos != piece.nanos)
+    }
+
     /// Judges the next piece that was read, and books it. What was delivered of it is cut off.
-    pub(crate) fn admit(&mut self, piece: &mut Piece) -> Verdict {
-        let floor = self.floor;
-        self.streams[piece.source as usize].admit(piece, floor)
+    ///
+    /// Engines that follow a log over a rotation may repeat its last line. No other line of the
+    /// stream has its time, as long as the engine's clock is fine enough; whether it is, the first
+    /// such line of a `live` answer decides, by being counted anew.
+    pub(crate) fn admit(&mut self, piece: &mut Piece, live: bool) -> Verdict {
+        let track = &mut self.streams[piece.source as usize];
+        if live && !self.twins && piece.offset == 0 && track.looks_repeated(piece.nanos) {
+            if track.recounted == Some(piece.nanos) {
+                self.twins = true;
+            } else {
+                track.recounted = Some(piece.nanos);
+                return Verdict::Recount;
+            }
+        }
+        track.admit(piece, self.floor)
     }
 }
 
@@ -114,6 +152,8 @@ struct Track {
     delivered: u64,
     /// The log is read again, and the place has not been reached.
     catching_up: bool,
+    /// The instant whose lines were counted anew.
+    recounted: Option<i64>,
 }
 
 impl Track {
@@ -131,7 +171,19 @@ impl Track {
             skipping: false,
             delivered: 0,
             catching_up: position.is_some(),
+            recounted: None,
         }
+    }
+
+    /// Whether a line that begins is one more at the place's instant than were delivered.
+    fn looks_repeated(&self, nanos: i64) -> bool {
+        let nth = match self.run {
+            Some((same, nth)) if same == nanos => nth.saturating_add(1),
+            _ => 1,
+        };
+        self.position.is_some_and(|place| {
+            place.nanos == nanos && place.offset == 0 && nth > place.lines.max(1)
+        })
     }
 
     fn admit(&mut self, piece: &mut Piece, floor: Option<i64>) -> Verdict {

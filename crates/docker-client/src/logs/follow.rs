@@ -2,24 +2,22 @@
 
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use crate::transport::answer::AnswerBody;
 
 use crate::client::DockerApiClient;
-use crate::engine::Streamed;
 use crate::engine::body;
 use crate::engine::call::Call;
 use crate::error::DockerClientError;
 use crate::info::ContainerInfo;
 use crate::logs::cursor::Tracker;
-use crate::logs::line::Joining;
-use crate::logs::options::LogRequest;
-use crate::logs::reader::{Layout, LogReader};
+use crate::logs::reader::LogReader;
 use crate::logs::stream::Batch;
 use crate::logs::{LogOptions, Source};
 use crate::outage::Outage;
 use crate::timestamp::Timestamp;
 
 mod delivery;
+mod opening;
 mod state;
 
 /// After so long without a byte the engine is asked whether there is news: connections that
@@ -29,6 +27,9 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(960);
 /// A reading that does not follow is cut after so long without a byte. The engine may be
 /// passing over gigabytes that lie before `since`.
 const IDLE: Duration = Duration::from_secs(300);
+
+/// So many bytes are read before their lines are handed out, if they are there.
+const AT_ONCE: usize = 64 * 1024;
 
 /// Where the following is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ enum Phase {
 
 /// An answer that is being read.
 struct Reading {
-    body: Incoming,
+    body: AnswerBody,
     reader: LogReader,
 }
 
@@ -60,14 +61,18 @@ pub(crate) struct Follower {
     driver: String,
     options: LogOptions,
     follow: bool,
-    /// `None` where times were not asked for: then a cut is the end.
+    /// Lines have their time.
+    timed: bool,
+    /// `None` where the engine is not asked for times: then a cut is the end.
     tracker: Option<Tracker>,
     phase: Phase,
     /// When the run that is followed began.
     started: Option<Timestamp>,
     reading: Option<Reading>,
-    /// The reader of a live answer that ended, until the last reading has begun.
+    /// The reader of a live answer that ended, until the last reading is over.
     ended: Option<LogReader>,
+    /// The engine was asked whether the last reading has all.
+    asked_for_end: bool,
     /// The log has been opened before.
     opened: bool,
     /// The last line, if it ended without a newline: its time, and its last chunk's length.
@@ -88,8 +93,9 @@ impl Follower {
         if info.log_driver == "none" {
             return Err(unreadable(name, &info.log_driver));
         }
-        let stamped = follow || options.timestamps || options.cursor.is_some();
-        let mut tracker = stamped.then(|| Tracker::new(options.cursor.as_ref()));
+        let timed = follow || options.timestamps || options.cursor.is_some();
+        let mut tracker = (timed || bare_last_chunk(&info.log_driver))
+            .then(|| Tracker::new(options.cursor.as_ref()));
         if let (Some(tracker), Some(since)) = (&mut tracker, options.since)
             && tracker.floor().is_none()
         {
@@ -112,9 +118,11 @@ impl Follower {
             client,
             options,
             follow,
+            timed,
             tracker,
             reading: None,
             ended: None,
+            asked_for_end: false,
             opened: false,
             bare: None,
             silence: SILENCE,
@@ -157,7 +165,15 @@ impl Follower {
         let engine = &self.client.engine;
         match tokio::time::timeout(limit, body::next(&mut reading.body, call, engine)).await {
             Ok(Ok(Some(chunk))) => {
-                let read = reading.reader.push(chunk);
+                let mut length = chunk.len();
+                let mut read = reading.reader.push(chunk);
+                while read.is_ok()
+                    && length < AT_ONCE
+                    && let Some(chunk) = reading.body.ready()
+                {
+                    length += chunk.len();
+                    read = reading.reader.push(chunk);
+                }
                 let batch = self.admit_all();
                 match read {
                     Ok(()) => {}
@@ -186,83 +202,6 @@ impl Follower {
                 .await?;
                 Ok(Batch::default())
             }
-        }
-    }
-
-    /// Asks for the log, from the cursor if it was read before.
-    async fn open(&mut self) -> Result<Batch, DockerClientError> {
-        let follow = self.phase == Phase::Live;
-        let mut request = LogRequest {
-            follow,
-            stamped: self.tracker.is_some(),
-            tail: self.options.tail,
-            since: self.options.since,
-            until: true,
-        };
-        if let Some(tracker) = &mut self.tracker
-            && (self.opened || self.options.cursor.is_some())
-            && let Some(since) = tracker.since()
-        {
-            tracker.read_again();
-            request.tail = None;
-            request.since = Some(Timestamp::from_nanos(since.saturating_mul(1_000_000_000)));
-        }
-        let mut options = self.options.clone();
-        if let Phase::Last { until: Some(until) } = self.phase {
-            options.until = Some(until);
-        }
-        let query = options.query(request);
-        let call = Call::container("read the log of", &self.name);
-        let path = format!("/containers/{}/logs", self.id);
-        let answer = match self
-            .client
-            .engine
-            .open(call, Streamed::get(path, &query))
-            .await
-        {
-            Ok(answer) => answer,
-            Err(DockerClientError::ContainerNotFound { .. }) if self.ended.is_some() => {
-                // It was removed at its end; what had been read is all there was.
-                self.phase = Phase::Done;
-                return Ok(self.finish_ended());
-            }
-            Err(error) if does_not_support_reading(&error) => {
-                return Err(unreadable(&self.name, &self.driver));
-            }
-            Err(error) => {
-                self.cut(error, false).await?;
-                return Ok(Batch::default());
-            }
-        };
-        self.outage.over();
-        if let Some(tracker) = &mut self.tracker
-            && self.options.tail == Some(0)
-            && !self.opened
-            && tracker.since().is_none()
-            && let Some(now) = date(answer.headers())
-        {
-            tracker.set_floor(now);
-        }
-        self.opened = true;
-        self.ended = None;
-        let reader = LogReader::new(self.layout());
-        self.reading = Some(Reading {
-            body: answer.into_body(),
-            reader,
-        });
-        Ok(Batch::default())
-    }
-
-    fn layout(&self) -> Layout {
-        Layout {
-            tty: self.tty,
-            joining: Joining {
-                max_line: self.options.max_line,
-                stamped: self.tracker.is_some(),
-                // What other drivers keep is read from a cache of the driver `local`.
-                bare_last_chunk: !matches!(self.driver.as_str(), "json-file" | "journald"),
-            },
-            bare: self.bare,
         }
     }
 
@@ -302,12 +241,11 @@ impl Follower {
     }
 }
 
-/// The engine's clock, to the second.
-fn date(headers: &http::HeaderMap) -> Option<i64> {
-    let date = headers.get(http::header::DATE)?.to_str().ok()?;
-    chrono::DateTime::parse_from_rfc2822(date)
-        .ok()?
-        .timestamp_nanos_opt()
+/// Whether the last chunk of a long line comes without a newline. If it is empty too, only its
+/// time tells that it is there: without times the engine leaves it out.
+fn bare_last_chunk(driver: &str) -> bool {
+    // What other drivers keep is read from a cache of the driver `local`.
+    !matches!(driver, "json-file" | "journald")
 }
 
 fn engine_told(client: &DockerApiClient, name: &str, words: &str) -> DockerClientError {
@@ -315,10 +253,6 @@ fn engine_told(client: &DockerApiClient, name: &str, words: &str) -> DockerClien
     client
         .engine
         .told(Call::container("read the log of", name), 500, words)
-}
-
-fn does_not_support_reading(error: &DockerClientError) -> bool {
-    matches!(error, DockerClientError::Engine { message, .. } if message.contains("not support reading"))
 }
 
 fn unreadable(name: &str, driver: &str) -> DockerClientError {

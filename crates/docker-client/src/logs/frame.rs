@@ -30,6 +30,11 @@ pub(crate) enum FrameError {
     Engine(String),
 }
 
+/// The connection ended, as it should, where it should not.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the connection ended within a frame")]
+pub(crate) struct CutOff;
+
 #[derive(Debug)]
 enum State {
     Header {

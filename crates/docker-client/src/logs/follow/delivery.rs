@@ -1,8 +1,9 @@
 //! What of the lines that were read is delivered.
 
 use crate::logs::cursor::{Tracker, Verdict};
-use crate::logs::follow::{Follower, SILENCE};
+use crate::logs::follow::{Follower, Phase, SILENCE};
 use crate::logs::line::{CHUNK, Piece};
+use crate::logs::reader::LogReader;
 use crate::logs::stream::{Batch, Delivered};
 use crate::logs::{LogItem, LogLine};
 use crate::timestamp::Timestamp;
@@ -21,16 +22,27 @@ impl Follower {
         self.book(batch)
     }
 
-    /// What the reader of an answer that has ended still holds.
-    pub(super) fn finish_ended(&mut self) -> Batch {
+    /// What the last answer's reader still holds, then what the live answer's held before it: if
+    /// the clock was put back meanwhile, it lies before the place that the last answer begins at.
+    pub(super) fn finish(&mut self, last: Option<LogReader>) -> Batch {
         let mut batch = Batch::default();
-        if let Some(mut reader) = self.ended.take() {
+        for (reader, again) in [(last, false), (self.ended.take(), true)] {
+            let Some(mut reader) = reader else { continue };
             reader.finish();
             while let Some(piece) = reader.pop() {
-                self.admit(piece, &mut batch);
+                if !again || self.is_unread(&piece) {
+                    self.admit(piece, &mut batch);
+                }
             }
         }
         self.book(batch)
+    }
+
+    /// Whether a piece that was held back has not been read again.
+    fn is_unread(&mut self, piece: &Piece) -> bool {
+        self.tracker
+            .as_mut()
+            .is_none_or(|tracker| tracker.is_unread(piece))
     }
 
     fn book(&mut self, mut batch: Batch) -> Batch {
@@ -53,8 +65,12 @@ impl Follower {
                 let length = piece.offset as usize + piece.bytes.len();
                 self.bare = Some((piece.nanos, length % CHUNK));
             }
-            match tracker.admit(&mut piece) {
+            match tracker.admit(&mut piece, self.phase == Phase::Live) {
                 Verdict::Skip => return,
+                Verdict::Recount => {
+                    self.reading = None;
+                    return;
+                }
                 Verdict::Deliver => {}
                 Verdict::DeliverAfter(gap) => batch.items.push_back(Delivered {
                     item: LogItem::Gap(gap),
@@ -75,10 +91,7 @@ impl Follower {
     fn line(&self, piece: Piece) -> LogLine {
         LogLine {
             stream: piece.source,
-            timestamp: self
-                .tracker
-                .as_ref()
-                .map(|_| Timestamp::from_nanos(piece.nanos)),
+            timestamp: self.timed.then(|| Timestamp::from_nanos(piece.nanos)),
             bytes: piece.bytes,
             partial: piece.partial,
         }

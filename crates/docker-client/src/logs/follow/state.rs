@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::engine::Streamed;
 use crate::engine::body;
 use crate::engine::call::Call;
 use crate::error::DockerClientError;
 use crate::info::ContainerInfo;
-use crate::logs::follow::{Follower, LONGEST_SILENCE, Phase, SILENCE, engine_told};
+use crate::logs::follow::{Follower, LONGEST_SILENCE, Phase, SILENCE};
+use crate::logs::frame::CutOff;
 use crate::logs::options::LogRequest;
 use crate::logs::reader::LogReader;
 use crate::logs::stream::Batch;
@@ -23,18 +23,23 @@ impl Follower {
             .as_ref()
             .is_some_and(|reading| !reading.reader.is_whole())
         {
-            let error = engine_told(&self.client, &self.name, "the answer ended within a frame");
+            let call = Call::container("read the log of", &self.name);
+            let error = self.client.engine.lost(call, CutOff).await;
             self.cut(error, false).await?;
             return Ok(Batch::default());
         }
-        self.ended = reading.map(|reading| reading.reader);
+        let reader = reading.map(|reading| reading.reader);
         if self.phase != Phase::Live {
+            if self.is_short().await? {
+                return Ok(Batch::default());
+            }
             self.phase = match self.follow && self.options.follow_restarts {
                 true => Phase::Waiting,
                 false => Phase::Done,
             };
-            return Ok(self.finish_ended());
+            return Ok(self.finish(reader));
         }
+        self.ended = reader;
         if self.options.until.is_some() {
             // It may have ended for that: a last reading finds out.
             self.phase = Phase::Last {
@@ -52,12 +57,29 @@ impl Follower {
             }
             Err(DockerClientError::ContainerNotFound { .. }) => {
                 self.phase = Phase::Done;
-                Ok(self.finish_ended())
+                Ok(self.finish(None))
             }
             Err(error) => {
                 self.cut(error, false).await?;
                 Ok(Batch::default())
             }
+        }
+    }
+
+    /// Whether the last reading ended before the log did: an engine that stops ends its answers as
+    /// if they were whole. It is asked once: what has no newline has not been delivered either, and
+    /// looks the same.
+    async fn is_short(&mut self) -> Result<bool, DockerClientError> {
+        if !self.follow || self.asked_for_end || self.phase != (Phase::Last { until: None }) {
+            return Ok(false);
+        }
+        match self.has_news().await {
+            Ok(short) => {
+                self.asked_for_end = true;
+                Ok(short)
+            }
+            Err(DockerClientError::ContainerNotFound { .. }) => Ok(false),
+            Err(error) => self.cut(error, false).await.map(|()| true),
         }
     }
 
@@ -94,6 +116,7 @@ impl Follower {
                 self.outage.over();
                 if info.started != self.started {
                     self.started = info.started;
+                    self.asked_for_end = false;
                     self.phase = match info.state.is_running() {
                         true => Phase::Live,
                         false => Phase::Last { until: None },
@@ -108,6 +131,7 @@ impl Follower {
 
     /// Changes the phase if the run that is followed has ended; whether it has.
     fn turn(&mut self, info: &ContainerInfo) -> bool {
+        self.asked_for_end = false;
         let same_run = info.started == self.started;
         match (
             info.state.is_running(),
@@ -140,11 +164,9 @@ impl Follower {
             tail: Some(1),
             ..LogRequest::default()
         };
-        let query = self.options.query(request);
+        let answer = self.ask(&self.options.query(request)).await?;
         let call = Call::container("read the log of", &self.name);
-        let path = format!("/containers/{}/logs", self.id);
         let engine = &self.client.engine;
-        let answer = engine.open(call, Streamed::get(path, &query)).await?;
         let mut body = answer.into_body();
         let mut reader = LogReader::new(self.layout());
         loop {
