@@ -38,7 +38,7 @@ const BAD_CONFIGURATION: u8 = 78;
 
 /// Threads for what blocks, of sources and beside them: names being resolved, the spool, the
 /// files of settings. One that is not needed any more ends.
-const BLOCKING_THREADS_MAX: usize = metric_source::THREADS_MAX + 32;
+const BLOCKING_THREADS_MAX: usize = metric_source::THREADS_MAX + blocking_io::RESOLVING_MAX + 32;
 
 /// The longest that the last lines are waited for: whoever reads them reads at once, and
 /// nobody waits for who does not.

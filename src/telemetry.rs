@@ -1,6 +1,7 @@
 //! Logs: one JSON object (or one line of text) an event, on standard output. Who logs never
 //! waits for who reads.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -10,8 +11,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use diagnostics::redact;
 use tracing::error;
-
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -145,6 +146,17 @@ impl<W: Write> Write for OneLine<W> {
             _ => (event, ""),
         };
         let body = String::from_utf8_lossy(body);
+        // What libraries say may hold the URLs that they were given.
+        let body = match body.contains("//") {
+            // A quote of JSON ends a URL with the backslash before it.
+            true => Cow::Owned(
+                body.split("\\\"")
+                    .map(redact)
+                    .collect::<Vec<_>>()
+                    .join("\\\""),
+            ),
+            false => body,
+        };
         if body.contains(breaks_a_line) {
             let mut line = String::with_capacity(event.len() + 16);
             for character in body.chars() {
@@ -162,7 +174,8 @@ impl<W: Write> Write for OneLine<W> {
             line.push_str(end);
             self.0.write_all(line.as_bytes())?;
         } else {
-            self.0.write_all(event)?;
+            self.0
+                .write_all(&[body.as_bytes(), end.as_bytes()].concat())?;
         }
         Ok(event.len())
     }
@@ -180,6 +193,15 @@ fn breaks_a_line(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn event_holds_no_secret_of_a_url() {
+        let mut written = Vec::new();
+        let event = br#"{"m":"got \"http://me:secret@host/?token=secret\" at //a@b"}"#;
+        assert_eq!(OneLine(&mut written).write(event).unwrap(), event.len());
+        let shown = String::from_utf8(written).unwrap();
+        assert_eq!(shown, r#"{"m":"got \"http://***@host/?…\" at //***@b"}"#);
+    }
 
     #[test]
     fn event_stays_one_line() {

@@ -1,13 +1,16 @@
 //! The SDK's connections: TLS by ring, the proxies that the user named, the
 //! certificates that the user trusts.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use blocking_io::Names;
 use http_proxies::Proxies;
 use metric_source::HttpConfig;
 
@@ -34,12 +37,29 @@ pub(super) fn http_client(config: &HttpConfig) -> SharedHttpClient {
         &config.all_proxy,
         &config.no_proxy,
     );
-    SharedHttpClient::new(Ways::new(proxies, |proxy| way(proxy, tls.clone())))
+    let resolver = Resolver::default();
+    SharedHttpClient::new(Ways::new(proxies, |proxy| {
+        way(proxy, tls.clone(), resolver.clone())
+    }))
+}
+
+/// The SDK's own resolver has no bound: while no name server answers, it takes a thread for
+/// each request, of those that others need.
+#[derive(Clone, Debug, Default)]
+struct Resolver(Names);
+
+impl ResolveDns for Resolver {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async {
+            let addresses = self.0.addresses(name).await.map_err(ResolveDnsError::new)?;
+            Ok(addresses.iter().map(SocketAddr::ip).collect())
+        })
+    }
 }
 
 /// A client for one way: through a proxy, named by the scheme that it serves and its URL,
 /// or directly.
-fn way(proxy: Option<(&str, &str)>, tls: TlsContext) -> SharedHttpClient {
+fn way(proxy: Option<(&str, &str)>, tls: TlsContext, resolver: Resolver) -> SharedHttpClient {
     let proxy = match proxy {
         Some(("https", url)) => ProxyConfig::https(url),
         Some((_, url)) => ProxyConfig::http(url),
@@ -58,16 +78,21 @@ fn way(proxy: Option<(&str, &str)>, tls: TlsContext) -> SharedHttpClient {
         if let Some(components) = components {
             connector.set_sleep_impl(components.sleep_impl());
         }
-        connector.build()
+        connector.build_with_resolver(resolver.clone())
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex, mpsc};
+
     use aws_sdk_cloudwatch::Client;
     use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
     use aws_sdk_cloudwatch::types::MetricDatum;
     use cloudwatch_local::CloudWatchLocal;
+    use futures_util::future::join_all;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -76,6 +101,33 @@ mod tests {
         tokio::time::pause();
         tokio::time::advance(duration).await;
         tokio::time::resume();
+    }
+
+    #[tokio::test]
+    async fn name_that_nobody_resolves_takes_one_thread_whoever_asks() {
+        let (release, hang) = mpsc::channel::<()>();
+        let (asked, hang) = (Arc::<AtomicUsize>::default(), Mutex::new(hang));
+        let count = asked.clone();
+        let names = Names::new(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let _ = hang.lock().unwrap().recv();
+            Ok(vec![SocketAddr::from(([192, 0, 2, 1], 0))])
+        });
+        let resolver = Resolver(names);
+        let requests = (0..300).map(|_| resolver.resolve_dns("monitoring.example"));
+        let answers = join_all(requests);
+        tokio::pin!(answers);
+        let early = timeout(Duration::from_millis(100), &mut answers).await;
+        assert!(early.is_err());
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        drop(release);
+        let answers = answers.await;
+        assert_eq!(answers.len(), 300);
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer.as_ref().unwrap().len() == 1)
+        );
     }
 
     #[tokio::test]

@@ -21,14 +21,16 @@ const FILES: &[(&str, Option<&str>)] = &[
     ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", None),
 ];
 
-/// The files that the environment leads the SDK to. Those that a profile names are not
-/// among them.
+/// What a profile names a token's file by.
+const OF_PROFILE: &str = "web_identity_token_file";
+
+/// The files that the environment leads the SDK to, and the tokens that its profiles name.
 #[derive(Clone, Debug, Default)]
 pub struct SdkFiles(Vec<(&'static str, PathBuf)>);
 
 /// A file that the SDK must not read.
 #[derive(Debug, thiserror::Error)]
-#[error("{variable} names a file that has no end or more than {} MiB", SIZE_MAX >> 20)]
+#[error("{variable} leads to a file that has no end or more than {} MiB", SIZE_MAX >> 20)]
 struct Endless {
     variable: &'static str,
 }
@@ -55,7 +57,7 @@ impl SdkFiles {
     pub(super) fn check(&self) -> Result<(), CredentialsError> {
         for (variable, path) in &self.0 {
             // What cannot be looked at the SDK reports better.
-            if fs::metadata(path).is_ok_and(|file| !ends(path, &file).unwrap_or(true)) {
+            if has_no_end(path) || tokens(path).iter().any(|token| has_no_end(token)) {
                 return Err(CredentialsError::invalid_configuration(Endless {
                     variable,
                 }));
@@ -63,6 +65,24 @@ impl SdkFiles {
         }
         Ok(())
     }
+}
+
+/// The files of tokens that a file of profiles names. Read once more by the SDK, so a pipe is
+/// left to it.
+fn tokens(profiles: &Path) -> Vec<PathBuf> {
+    let is_file = fs::metadata(profiles).is_ok_and(|file| file.is_file());
+    let text = is_file.then(|| blocking_io::read(profiles, SIZE_MAX as usize));
+    let Some(Ok(text)) = text else {
+        return Vec::new();
+    };
+    let text = String::from_utf8_lossy(&text);
+    let values = text.lines().filter_map(|line| line.split_once('='));
+    let tokens = values.filter(|(name, _)| name.trim() == OF_PROFILE);
+    tokens.map(|(_, path)| path.trim().into()).collect()
+}
+
+fn has_no_end(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| !ends(path, &file).unwrap_or(true))
 }
 
 fn ends(path: &Path, file: &Metadata) -> io::Result<bool> {
@@ -92,6 +112,17 @@ mod tests {
                 let chain = diagnostics::chain(&error);
                 assert!(chain.contains(variable), "{chain}");
             }
+        }
+    }
+
+    #[test]
+    fn token_without_end_that_a_profile_names_is_refused() {
+        let profiles = tempfile::NamedTempFile::new().unwrap();
+        let path = profiles.path().to_str().unwrap();
+        for (token, is_good) in [("/dev/zero", false), ("/dev/null", true)] {
+            let text = format!("[default]\nrole_arn = x\n {OF_PROFILE} = {token} \n");
+            fs::write(profiles.path(), text).unwrap();
+            assert_eq!(checked("AWS_CONFIG_FILE", path).is_ok(), is_good, "{token}");
         }
     }
 

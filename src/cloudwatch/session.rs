@@ -186,7 +186,8 @@ impl Session {
             provider,
             files: source.files,
             timeout: source.timeout,
-            aside: source.aside,
+            // Of its own: what hangs while a session is begun must not keep this one from asking.
+            aside: Aside::default(),
         };
         let config = config
             .into_builder()

@@ -5,12 +5,18 @@ use url::{Host, Url};
 use super::{Environment, Findings};
 
 /// The variables that the requests of this program go by. The SDK takes any text there: it
-/// ignores what is no URL, and then sends to AWS what was meant for somewhere else.
+/// ignores what is no URL, and then sends to AWS what was meant for somewhere else. It also
+/// logs what it takes.
 const VARIABLES: &[&str] = &[
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_CLOUDWATCH",
     "AWS_ENDPOINT_URL_STS",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
+
+/// The path at the address of ECS, for credentials.
+const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 
 /// Finds out whether each of them is a URL.
 pub(super) fn check(environment: &Environment, findings: &mut Findings) {
@@ -19,9 +25,15 @@ pub(super) fn check(environment: &Environment, findings: &mut Findings) {
             && !is_endpoint(text)
         {
             // What it says may hold a password.
-            let message = "is no URL of an endpoint, write for example http://127.0.0.1:4580";
+            let message = "is no URL of an endpoint, write for example http://127.0.0.1:4580, without a query";
             findings.problem(name, message);
         }
+    }
+    if let Some(text) = environment.variable(RELATIVE)
+        && !is_path(text)
+    {
+        let message = "is no path of an endpoint, write for example /v2/credentials/ID";
+        findings.problem(RELATIVE, message);
     }
 }
 
@@ -34,7 +46,13 @@ fn is_endpoint(text: &str) -> bool {
         Some(_) => true,
         None => false,
     };
-    matches!(url.scheme(), "http" | "https") && names_a_host
+    // The SDK would log a query, and what stands beside the URL.
+    let is_bare = url.query().is_none() && !text.contains(char::is_whitespace);
+    matches!(url.scheme(), "http" | "https") && names_a_host && is_bare
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.contains(|c: char| c.is_whitespace() || c == '@')
 }
 
 #[cfg(test)]
@@ -57,6 +75,8 @@ mod tests {
             "ftp://host",
             "/x",
             "x",
+            "http://host/?token=secret",
+            "http://host/ secret",
         ] {
             assert!(!is_endpoint(bad), "{bad}");
         }

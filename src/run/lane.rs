@@ -37,6 +37,8 @@ pub(super) struct Lane<S, C> {
     failed_tick: Option<DateTime<Utc>>,
     /// The unknown refusal that a point was last parked for, and when.
     last_parked: Option<(Arc<str>, DateTime<Utc>)>,
+    /// Whether the service has accepted anything since it last refused all of a batch.
+    is_taking: bool,
 }
 
 impl<S: Sink, C: Clock> Lane<S, C> {
@@ -51,6 +53,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             has_failed: false,
             failed_tick: None,
             last_parked: None,
+            is_taking: false,
         }
     }
 

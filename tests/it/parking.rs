@@ -221,6 +221,26 @@ async fn refusal_of_everything_for_what_nobody_knows_is_an_outage_that_loses_and
     assert!(recovered < minutes(2), "{recovered}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn unknown_point_that_is_alone_in_its_tick_is_parked_once_others_were_taken() {
+    let log = Capture::start();
+    let clock = FakeClock::new();
+    let sink = FakeSink::new(&clock, |_, batch| match holds(batch, "Bad") {
+        true => Err(unknown()),
+        false => Ok(()),
+    });
+    let text = "0 0 * * * name=Before value=1\n\
+                1-59/4 0 * * * name=Bad value=1\n3-59/4 0 * * * name=Good value=1\n";
+    let config = crontab(text, &[("PUBLISH_ON_START", "false")]);
+    let summary = run_for(config, &clock, &sink, minutes(59)).await;
+    assert_eq!(moments(&sink, "Good").len(), 15);
+    assert_eq!((summary.unsent, summary.losses.total()), (15, 0));
+    assert_eq!(log.lines("point parked").len(), 15);
+    let refused = sink.puts().iter().filter(|put| !put.accepted).count();
+    // With its retries when it comes, and once more when another was taken.
+    assert!(refused <= 15 * 6, "{refused}");
+}
+
 /// What a metric's points are to the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {

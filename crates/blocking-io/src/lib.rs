@@ -1,6 +1,6 @@
 //! What may never come back, beside the thread that must go on: calls that block, on a bounded
 //! number of threads and never two at a time about the same, and on them the one way to read
-//! a file that somebody else named. How long an answer is waited for is the caller's business.
+//! a file that somebody else named, and names of hosts. How long an answer is waited for is the caller's business.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -13,6 +13,8 @@
 
 mod calls;
 mod files;
+mod names;
 
 pub use calls::{Calls, Lost};
 pub use files::{Files, HANGING_MAX, read};
+pub use names::{Names, RESOLVING_MAX};

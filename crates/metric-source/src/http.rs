@@ -15,7 +15,7 @@ mod url;
 pub use client::HttpConfig;
 pub(crate) use client::{HttpClient, HttpError, Page, Request};
 pub(crate) use headers::{HeadersError, HeadersFile};
-pub(crate) use names::{Names, RESOLVING_MAX};
+pub(crate) use names::Resolver;
 pub(crate) use url::HttpUrl;
 pub(crate) use url::ParseUrlError;
 

@@ -38,7 +38,7 @@ pub use text::{SourceText, shown};
 /// Most threads that sources hold at a time, whatever hangs.
 pub const THREADS_MAX: usize = threads::THREADS_MAX
     + blocking_io::HANGING_MAX
-    + http::RESOLVING_MAX
+    + blocking_io::RESOLVING_MAX
     + computing::COMPUTING_MAX;
 
 /// Most bytes that are read of a file, a response or a program's output.
@@ -128,10 +128,10 @@ impl Resources {
     /// Opens nothing yet: sources of other kinds cost no memory here.
     #[must_use]
     pub fn new(http: HttpConfig) -> Self {
-        Self::resolving(http, &http::Names::default())
+        Self::resolving(http, &http::Resolver::default())
     }
 
-    fn resolving(http: HttpConfig, names: &http::Names) -> Self {
+    fn resolving(http: HttpConfig, names: &http::Resolver) -> Self {
         let files = Files::default();
         Self {
             http: http::HttpClient::new(http, &files, names),
@@ -353,7 +353,7 @@ mod tests {
 
     #[tokio::test]
     async fn names_that_nobody_resolves_starve_no_other_source() {
-        let (names, release, asked) = http::Names::silent();
+        let (names, release, asked) = http::Resolver::silent();
         let resources = Resources::resolving(HttpConfig::default(), &names);
         let tick = Tick::new(
             DateTime::UNIX_EPOCH,
@@ -380,7 +380,7 @@ mod tests {
             let readings = source.sample(&tick).await.unwrap().readings;
             assert_eq!(readings, [Value::try_from(7.0).unwrap().into()], "{text}");
         }
-        assert!(asked.load(std::sync::atomic::Ordering::Relaxed) <= http::RESOLVING_MAX);
+        assert!(asked.load(std::sync::atomic::Ordering::Relaxed) <= blocking_io::RESOLVING_MAX);
         drop(release);
         let error = samplings.remove(0).await.unwrap_err();
         let error = diagnostics::chain(&*error);

@@ -137,12 +137,14 @@ impl Picker {
     /// anywhere is not to be trusted.
     fn select<'a>(&self, page: &'a Page, wanted: &Wanted) -> Result<Found<'a>, PrometheusError> {
         let url = || self.endpoint.url.clone();
+        // Its expressions are compiled for this page alone.
+        let selector = self.selector.clone();
         let mut found = Found::default();
         for sample in Exposition::new(&page.text, Format::of(&page.content_type)) {
             wanted.check().map_err(|source| self.stopped(source))?;
             let sample =
                 sample.map_err(|source| PrometheusError::Exposition { url: url(), source })?;
-            match self.selector.matches(&sample, wanted) {
+            match selector.matches(&sample, wanted) {
                 Ok(true) => found.insert(sample),
                 Ok(false) => continue,
                 Err(MatchError::Stopped(source)) => return Err(self.stopped(source)),

@@ -10,7 +10,7 @@ use super::Lane;
 use super::account::Account;
 use crate::clock::Clock;
 use crate::outbox::{Batch, PARKED_RETRY};
-use crate::publish::{Delivery, Failure, Outcome, Retry, Sink, Step};
+use crate::publish::{Delivery, Failure, Outcome, Retry, Sink, Step, Verdict};
 use crate::run::lanes::Phase;
 use crate::run::store::Share;
 
@@ -100,10 +100,11 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                     self.account_for(&mut account);
                     return false;
                 }
-                Ending::Failed(failure) if share == Share::Parked && failure.blames_points() => {
+                Ending::Failed(failure) if self.may_park(share, &failure) => {
                     self.parked(&sending.batch, &failure);
                 }
                 Ending::Failed(failure) => {
+                    self.is_taking = false;
                     self.account_for(&mut account);
                     // The backlog may fail as its tick did; that was told.
                     let attempts = sending.delivery.attempts();
@@ -126,6 +127,18 @@ impl<S: Sink, C: Clock> Lane<S, C> {
     fn next_batch(&self, now: DateTime<Utc>, backlog_first: bool) -> Option<(Batch, Share)> {
         let mut store = self.shared.store();
         store.next_batch(&self.namespace, now, backlog_first)
+    }
+
+    /// Whether what was refused as a whole waits behind all others. A tick does not: the
+    /// service may refuse everything since a moment ago.
+    fn may_park(&self, share: Share, failure: &Failure) -> bool {
+        match share {
+            Share::Tick => false,
+            Share::Backlog => {
+                self.is_taking && matches!(failure.verdict(), Verdict::Unknown { .. })
+            }
+            Share::Parked => failure.blames_points(),
+        }
     }
 
     /// The refusal that a point was parked for lately, or at the last try of one: it lasts.
@@ -161,6 +174,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                         match outcome {
                             Outcome::Accepted(batch) => {
                                 accepted += self.shared.store().accept(&batch);
+                                self.is_taking = true;
                             }
                             Outcome::Rejected(batch, failure) => self.rejected(&batch, &failure),
                             Outcome::Parked(batch, failure) => self.parked(&batch, &failure),

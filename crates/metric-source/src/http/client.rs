@@ -16,7 +16,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 
 use super::connect::{BoxError, Connection, Connector};
-use super::names::Names;
+use super::names::Resolver;
 use super::url::HttpUrl;
 use crate::READ_MAX;
 
@@ -129,7 +129,7 @@ impl Request {
 impl HttpClient {
     /// A client with these settings; the environment is not consulted for proxies.
     #[must_use]
-    pub(crate) fn new(config: HttpConfig, files: &Files, names: &Names) -> Self {
+    pub(crate) fn new(config: HttpConfig, files: &Files, names: &Resolver) -> Self {
         Self {
             connector: Connector::new(config, names.clone()),
             files: files.clone(),

@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::client::{HttpConfig, HttpError};
-use super::names::Names;
+use super::names::Resolver;
 use super::url::HttpUrl;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -52,14 +52,14 @@ impl ForwardProxy {
 /// Makes connections.
 #[derive(Debug)]
 pub(super) struct Connector {
-    tcp: HttpConnector<Names>,
+    tcp: HttpConnector<Resolver>,
     proxies: Proxies,
     ca_bundle: Option<Vec<u8>>,
     tls: OnceCell<Arc<ClientConfig>>,
 }
 
 impl Connector {
-    pub(super) fn new(config: HttpConfig, names: Names) -> Self {
+    pub(super) fn new(config: HttpConfig, names: Resolver) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(names);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

@@ -17,7 +17,7 @@ const SERVER: &[u8] = include_bytes!("../../../test-support/tls/server.pem");
 const SERVER_KEY: &[u8] = include_bytes!("../../../test-support/tls/server.key");
 
 fn client(config: HttpConfig) -> HttpClient {
-    HttpClient::new(config, &Files::default(), &Names::default())
+    HttpClient::new(config, &Files::default(), &Resolver::default())
 }
 
 async fn read_with(config: HttpConfig, text: &str, options: &Options) -> Result<f64, String> {

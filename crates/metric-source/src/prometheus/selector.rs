@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use diagnostics::excerpt;
 use regex_lite::{Regex, RegexBuilder};
@@ -14,8 +15,9 @@ use crate::computing::{Stopped, Wanted};
 /// The longest selector. Some name a hundred things, each as long as the name of a pod.
 const LENGTH_MAX: usize = 4096;
 
-/// How large an expression may get, in bytes of what it is compiled to: a step of the search
-/// takes time in proportion. So much that an expression may be as long as a selector.
+/// How large the expressions of a selector may get together, in bytes of what they are
+/// compiled to: a step of the search takes time in proportion. So much that an expression may
+/// be as long as a selector.
 const REGEX_SIZE_MAX: usize = 160 * 1024;
 
 /// The longest value that is compared with an expression: the search has as many steps. A
@@ -39,7 +41,16 @@ struct Matcher {
 #[derive(Clone, Debug)]
 enum Test {
     Equal(String),
-    Regex { given: String, regex: Regex },
+    Regex(Pattern),
+}
+
+/// An expression, compiled when it is first compared with. What outlives a page keeps it as it
+/// was given: compiled it may take forty times the memory.
+#[derive(Clone, Debug)]
+struct Pattern {
+    given: String,
+    size_max: usize,
+    compiled: OnceLock<Option<Regex>>,
 }
 
 /// Why a text is no selector.
@@ -119,15 +130,24 @@ impl Matcher {
         let value = sample.label(&self.label);
         let is_match = match &self.test {
             Test::Equal(wanted) => value == wanted,
-            Test::Regex { .. } if value.len() > MATCHED_MAX => {
+            Test::Regex(_) if value.len() > MATCHED_MAX => {
                 return Err(MatchError::TooLong {
                     label: excerpt(&self.label),
                     length: value.len(),
                 });
             }
-            Test::Regex { regex, .. } => regex.is_match(value),
+            Test::Regex(pattern) => pattern.is_match(value),
         };
         Ok(is_match != self.is_negated)
+    }
+}
+
+impl Pattern {
+    fn is_match(&self, value: &str) -> bool {
+        let compile = || anchored(&self.given, self.size_max).ok();
+        // It was compiled when the selector was read, so there is one.
+        let regex = self.compiled.get_or_init(compile).as_ref();
+        regex.is_some_and(|regex| regex.is_match(value))
     }
 }
 
@@ -172,6 +192,7 @@ impl Selector {
         if selector.name.is_empty() {
             return Err(ParseSelectorError::NoName);
         }
+        selector.check_patterns()?;
         Ok(selector)
     }
 
@@ -210,6 +231,22 @@ impl Selector {
         }
     }
 
+    /// Gives each expression its share of the size, and finds out whether it keeps to it.
+    fn check_patterns(&mut self) -> Result<(), ParseSelectorError> {
+        let tests = self.matchers.iter_mut().map(|matcher| &mut matcher.test);
+        let patterns = tests.filter_map(|test| match test {
+            Test::Regex(pattern) => Some(pattern),
+            Test::Equal(_) => None,
+        });
+        let mut patterns: Vec<_> = patterns.collect();
+        let size_max = REGEX_SIZE_MAX / patterns.len().max(1);
+        for pattern in &mut patterns {
+            pattern.size_max = size_max;
+            anchored(&pattern.given, size_max)?;
+        }
+        Ok(())
+    }
+
     fn set_name(&mut self, name: String, at: Scan<'_>) -> Result<(), ParseSelectorError> {
         if !self.name.is_empty() {
             return Err(malformed("one name only", at));
@@ -233,10 +270,11 @@ fn read_matcher(label: String, scan: &mut Scan<'_>) -> Result<Matcher, ParseSele
         at: scan.0.chars().count(),
     })?;
     let test = if is_regex {
-        Test::Regex {
-            regex: anchored(&value)?,
+        Test::Regex(Pattern {
             given: value,
-        }
+            size_max: REGEX_SIZE_MAX,
+            compiled: OnceLock::new(),
+        })
     } else {
         Test::Equal(value)
     };
@@ -249,10 +287,10 @@ fn read_matcher(label: String, scan: &mut Scan<'_>) -> Result<Matcher, ParseSele
 
 /// Prometheus anchors expressions at both ends and lets `.` match line feeds. The
 /// expression is also compiled alone, so that no unbalanced parenthesis escapes the group.
-fn anchored(given: &str) -> Result<Regex, ParseSelectorError> {
+fn anchored(given: &str, size_max: usize) -> Result<Regex, ParseSelectorError> {
     let compiled = |pattern: &str| {
         let mut builder = RegexBuilder::new(pattern);
-        builder.size_limit(REGEX_SIZE_MAX).build()
+        builder.size_limit(size_max).build()
     };
     compiled(given)
         .and_then(|_| compiled(&format!("^(?s:{given})$")))
@@ -293,8 +331,8 @@ impl fmt::Display for Selector {
             let (operator, value) = match (&matcher.test, matcher.is_negated) {
                 (Test::Equal(value), false) => ("=", value),
                 (Test::Equal(value), true) => ("!=", value),
-                (Test::Regex { given, .. }, false) => ("=~", given),
-                (Test::Regex { given, .. }, true) => ("!~", given),
+                (Test::Regex(pattern), false) => ("=~", &pattern.given),
+                (Test::Regex(pattern), true) => ("!~", &pattern.given),
             };
             let before = if i == 0 { "{" } else { "," };
             write!(f, "{before}{}{operator}{value:?}", matcher.label)?;

@@ -25,6 +25,27 @@ fn selected(selector: &str) -> String {
 }
 
 #[test]
+fn expressions_share_the_size_that_a_selector_may_have() {
+    let of = |count: usize, expression: &str| {
+        let matchers: Vec<_> = (0..count)
+            .map(|i| format!("a{i}=~'{expression}'"))
+            .collect();
+        format!("m{{{}}}", matchers.join(",")).parse::<Selector>()
+    };
+    for (count, expression, is_taken) in [
+        (1, "([a-z]{1,300})*x", true),
+        (100, "([a-z]{1,300})*x", false),
+        (100, "prod-.*", true),
+    ] {
+        assert_eq!(
+            of(count, expression).is_ok(),
+            is_taken,
+            "{count} {expression}"
+        );
+    }
+}
+
+#[test]
 fn name_means_a_sample_or_the_numbers_of_its_family() {
     for (selector, samples) in [
         ("hits_total", "hits_total=1"),
