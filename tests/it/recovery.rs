@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use cloudwatch_local::{CloudWatchLocal, Credentials, Fault};
+use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::process::Signal;
 
 use crate::support::{Answer, Setup, Web, endpoint, text};
 
@@ -117,6 +119,35 @@ async fn points_wait_for_an_endpoint_of_credentials_that_fails_for_a_while() {
     assert_eq!(publisher.line("recovered").await["points_lost"], 0);
     publisher.stopped().await;
     assert_no_gap(&endpoint);
+}
+
+#[tokio::test]
+async fn profile_that_hangs_when_it_is_read_again_keeps_no_endpoint_of_credentials_from_being_asked()
+ {
+    let endpoint = endpoint().await;
+    endpoint.add_credentials(session());
+    // They have expired, so that each request asks for new ones.
+    let credentials = Web::start(|_| container_credentials("2020-01-01T00:00:00Z")).await;
+    let dir = tempfile::tempdir().unwrap();
+    let profiles = dir.path().join("config");
+    std::fs::write(&profiles, "").unwrap();
+    let publisher = every_second(&endpoint.url())
+        .with("AWS_CONFIG_FILE", profiles.display())
+        .with("REQUEST_TIMEOUT", "2s")
+        .with("RETRY_MAX", 0);
+    let publisher = with_credentials_of(publisher, &credentials).start();
+    publisher.line("published").await;
+    std::fs::remove_file(&profiles).unwrap();
+    mkfifoat(CWD, &profiles, Mode::RUSR | Mode::WUSR).unwrap();
+    publisher.signal(Signal::HUP);
+    publisher
+        .line("credentials not found, the old ones stay")
+        .await;
+    // What hangs still does.
+    let so_far = endpoint.points().len();
+    endpoint.received_at_least(so_far + 5).await;
+    let ended = publisher.stopped().await;
+    assert!(ended.lines("publish failed").is_empty(), "{ended:#?}");
 }
 
 #[tokio::test]
