@@ -113,11 +113,22 @@ async fn dispatch(arguments: &Arguments, environment: Environment) -> u8 {
 async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     // PID 1 gets only the signals that it asks for, so this comes before anything that
     // may take a while.
-    let requests = Requests::catch();
+    let mut requests = Requests::catch();
     let watchdog = Watchdog::start(GRACE_BEFORE);
     let log = LogConfig::read(&environment);
     let files = SdkFiles::new(&environment);
-    let Loaded { config, findings } = load(environment, arguments.dry_run).await;
+    let loading = load(environment, arguments.dry_run);
+    let Loaded { config, findings } = match &mut requests {
+        Ok(requests) => tokio::select! {
+            loaded = loading => loaded,
+            // Nothing was begun that had to come to an end.
+            () = requests.stop() => return match arguments.command {
+                Command::Once => FAILURE,
+                _ => SUCCESS,
+            },
+        },
+        Err(_) => loading.await,
+    };
     if let Err(error) = telemetry::init(&log) {
         let _ = writeln!(io::stderr(), "cannot set up the log: {}", chain(&error));
         return FAILURE;

@@ -51,6 +51,11 @@ impl Requests {
             None => std::future::pending().await,
         }
     }
+
+    /// Waits until the process shall stop; what is to be read again was not read yet.
+    pub async fn stop(&mut self) {
+        while self.next().await != Request::Stop {}
+    }
 }
 
 /// Tells a second request to stop from a second signal of the first.

@@ -41,7 +41,7 @@ impl fmt::Debug for Hidden {
 /// by mistake.
 #[must_use]
 pub fn given(text: &str) -> String {
-    const MISPLACED: &[&str] = &["//", ":/", ":\\", "'", "\"", "exec:", "value="];
+    const MISPLACED: &[&str] = &["//", ":/", ":\\", "'", "\"", " /", " -", "exec:", "value="];
     let is_misplaced = MISPLACED.iter().any(|mark| text.contains(mark));
     // A nickname of cron begins with the sign that ends a password.
     if is_misplaced || text.rfind('@').is_some_and(|at| at > 0) {

@@ -13,6 +13,9 @@ use crate::config::setting::{
 /// Those that name a file or a folder.
 const PATHS: &[Setting] = &[CRONTAB, METRIC_HTTP_HEADERS_FILE, SPOOL_DIR];
 
+/// How the names of others' variables end that name a file or a folder.
+const FILES: &[&str] = &["_FILE", "_BUNDLE", "_DIR"];
+
 /// What is shown in the place of a value that may hold a secret.
 const HIDDEN: &str = "set";
 
@@ -79,13 +82,27 @@ fn foreign_shown(name: &str, value: &str) -> Option<String> {
         // Built from what was read of it: no user, no query.
         return shown(value).filter(|_| value.starts_with("http"));
     }
-    let is_path = value.starts_with('/');
-    (is_path || !diagnostics::given(value).is_empty()).then(|| excerpt(value))
+    let names_file = FILES.iter().any(|ending| name.ends_with(ending));
+    let is_shown = match names_file {
+        // What stands in the place of a path may be what stands in the file.
+        true => value.starts_with(['/', '~']),
+        false => !diagnostics::given(value).is_empty(),
+    };
+    is_shown.then(|| excerpt(value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_path_in_the_place_of_one_is_not_shown() {
+        for (value, expected) in [("/run/token", "/run/token"), ("eyJsecret", HIDDEN)] {
+            let environment = [("AWS_WEB_IDENTITY_TOKEN_FILE".into(), value.into())];
+            let given = given(&environment.into_iter().collect());
+            assert_eq!(given[0].1, expected);
+        }
+    }
 
     #[test]
     fn what_differs_is_shown_and_secrets_are_not() {

@@ -79,6 +79,20 @@ async fn credentials_file_that_hangs_holds_up_neither_signals_nor_the_end() {
 }
 
 #[tokio::test]
+async fn profiles_that_hang_while_their_region_is_looked_for_hold_up_no_stop() {
+    let (_dir, pipe) = pipe();
+    let setup = without_keys()
+        .without("AWS_REGION")
+        .with("AWS_CONFIG_FILE", pipe.display());
+    let publisher = setup.start();
+    let _writer = opened(&pipe).await;
+    let began = Instant::now();
+    assert_eq!(publisher.stopped().await.code(), Some(0));
+    // They are given up after five seconds.
+    assert!(began.elapsed() < Duration::from_secs(4));
+}
+
+#[tokio::test]
 async fn credentials_file_that_hangs_is_told_and_waited_for_until_it_answers() {
     let endpoint = endpoint().await;
     let (_dir, pipe) = pipe();
