@@ -47,12 +47,11 @@ RUN set -eu; \
     printf '//! Empty.\nfn main() {}\n' | tee src/main.rs examples/completions.rs >src/lib.rs; \
     target="$(uname -m)-unknown-linux-musl"; \
     cargo build --locked --release --no-default-features --target "$target" --bin cw-publisher; \
-    for library in $LIBRARIES; do \
-        cargo clean --release --target "$target" --package "$library"; \
-        rm -r "crates/$library"; \
+    for package in cw-publisher $LIBRARIES; do \
+        cargo clean --release --target "$target" --package "$package"; \
     done; \
-    cargo clean --release --target "$target" --package cw-publisher; \
-    rm -r src
+    rm -r src; \
+    cd crates && rm -r $LIBRARIES
 
 COPY crates/blocking-io crates/blocking-io
 COPY crates/cloudwatch-metric crates/cloudwatch-metric

@@ -26,9 +26,13 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
         .iter()
         .any(|name| environment.variable(name).is_some());
     let profile_region = if names_region {
-        None
+        Ok(None)
     } else {
         cloudwatch::profile_region(&SdkFiles::new(&environment)).await
+    };
+    let (profile_region, unread_profiles) = match profile_region {
+        Ok(region) => (region, None),
+        Err(why) => (None, Some(why)),
     };
     let path = |name| environment.variable(name).map(PathBuf::from);
     let spool_dir = path(setting::SPOOL_DIR.name).filter(|_| !dry_run);
@@ -52,6 +56,12 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
         let warnings = Vec::new();
         (None, Findings { problems, warnings })
     });
+    findings
+        .warnings
+        .extend(unread_profiles.map(|message| Problem {
+            place: Place::Setting(setting::AWS_REGION.name.to_owned()),
+            message,
+        }));
     if let Some(config) = &mut config
         && let Some((pem, warnings)) = named
     {

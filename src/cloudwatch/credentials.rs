@@ -9,6 +9,7 @@ use aws_config::profile::ProfileFileRegionProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as ProvideFuture;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use diagnostics::chain;
 
 use super::aside::Aside;
 use super::files::SdkFiles;
@@ -21,17 +22,17 @@ const REFUSED: &[&str] = &["ExpiredToken", "InvalidClientTokenId", "Unrecognized
 /// The longest that profiles are read for, before the configuration says how long.
 pub(super) const PROFILES_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The region that the AWS profile names, as the AWS CLI finds it; none if the profiles
-/// cannot be read in time.
-pub async fn profile_region(files: &SdkFiles) -> Option<String> {
+/// The region that the AWS profile names, as the AWS CLI finds it; or why the profiles
+/// cannot be read.
+pub async fn profile_region(files: &SdkFiles) -> Result<Option<String>, String> {
     let files = files.clone();
     let find = async move {
-        files.check().ok()?;
-        let region = ProfileFileRegionProvider::new().region().await?;
-        Some(region.as_ref().to_owned())
+        files.check().map_err(|error| chain(&error))?;
+        let region = ProfileFileRegionProvider::new().region().await;
+        Ok(region.map(|region| region.as_ref().to_owned()))
     };
-    let region = Aside::default().run(PROFILES_PATIENCE, find).await;
-    region.ok().flatten()
+    let found = Aside::default().run(PROFILES_PATIENCE, find).await;
+    found.unwrap_or_else(|late| Err(format!("cannot read the profiles: {late}")))
 }
 
 /// A provider that is asked aside.

@@ -167,10 +167,15 @@ async fn check_gives_up_on_profiles_that_hang_and_says_so() {
     let check = without_keys()
         .with("AWS_CONFIG_FILE", pipe.display())
         .arg("check");
-    let ended = check.finish().await;
+    let ended = check.clone().finish().await;
     assert_eq!(ended.code(), Some(0), "{ended:#?}");
     let output = ended.output.join("\n");
     assert!(output.contains("did not come to an end"), "{output}");
+    // Nor is it told only that no region is set.
+    let refused = check.without("AWS_REGION").finish().await;
+    assert_eq!(refused.code(), Some(78), "{refused:#?}");
+    let why = "AWS_REGION: cannot read the profiles";
+    assert!(refused.stderr.contains(why), "{refused:#?}");
 }
 
 /// Lines of a tick that are more than a pipe takes.
