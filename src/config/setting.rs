@@ -34,14 +34,14 @@ settings! {
     METRIC_NAMESPACE = "CustomMetrics", "the namespace, 1-255 printable ASCII characters, not beginning with ':' or AWS/";
     METRIC_NAME = "TestMetric", "the metric's name";
     METRIC_UNIT = "Count", "one of CloudWatch's units, for example Count, Bytes, Percent, Milliseconds";
-    METRIC_VALUE = "random:1-100", "a number, random:LOW-HIGH, timestamp, or a source: file:, http://, https://, prometheus:, up:, latency:, exec:, ecs:, host:";
+    METRIC_VALUE = "random:1-100", "a number, random:LOW-HIGH, timestamp, or a source: file:, http://, https://, prometheus:, up:, latency:, exec:, ecs:, host:, of which up to 1 MiB is read";
     METRIC_DIMENSIONS = "", "up to 30 dimensions, Name=Value,Name=Value";
     /// One minute, because high resolution costs more for alarms.
     METRIC_RESOLUTION = "60", "60 (one minute) or 1 (one second, high resolution)";
     METRIC_HTTP_HEADERS_FILE = "", "the absolute path of a file of request headers for http, prometheus, up and latency sources, one 'Name: value' a line, up to 64 KiB";
     SCHEDULE = "* * * * *", "when: 5 cron fields, 6 with leading seconds, or @hourly and the like";
     SCHEDULE_TZ = "UTC", "the time zone of the schedule, an IANA name such as Europe/Berlin";
-    CRONTAB = "", "a file of many metrics, up to 2 MiB and 10,000 metrics; /etc/cw-publisher/crontab is used if it exists";
+    CRONTAB = "", "a file of many metrics, up to 2 MiB, 100,000 lines of up to 64 KiB and 10,000 metrics; /etc/cw-publisher/crontab is used if it exists";
     /// A new container should show itself within seconds.
     PUBLISH_ON_START = "true", "whether every metric gets a first point at once";
     SCHEDULE_JITTER = "0s", "delays sending by up to this, at random, to spread a fleet; timestamps stay; not with once";
@@ -53,7 +53,7 @@ settings! {
     REQUEST_TIMEOUT = "5s", "the longest that one attempt may take, connecting included";
     SOURCE_TIMEOUT = "5s", "the longest that one value may take";
     /// Below the 10 s that `docker stop` waits before it kills.
-    SHUTDOWN_GRACE = "8s", "the longest that stopping may take; keep it below Docker's 10s";
+    SHUTDOWN_GRACE = "8s", "the longest that stopping may take, a second later the process has ended whatever hangs; keep it below Docker's 10s";
     /// Two weeks at one point a minute, which is as far back as the service accepts.
     BUFFER_LIMIT = "20160", "how many undelivered points are held; the oldest goes first";
     /// The default of `BUFFER_LIMIT` takes an eighth of it, if its metrics are few.
@@ -80,7 +80,7 @@ pub const FOREIGN: &[Setting] = &[
     Setting {
         name: "AWS_PROFILE, AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE",
         default: "",
-        help: "credentials and region from a profile",
+        help: "credentials and region from a profile, in files of up to 1 MiB",
     },
     Setting {
         name: "AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME",
@@ -101,7 +101,7 @@ pub const FOREIGN: &[Setting] = &[
     Setting {
         name: "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_CLOUDWATCH, AWS_ENDPOINT_URL_STS",
         default: "",
-        help: "another endpoint, for example a local one",
+        help: "another endpoint, for example a local one; a URL without a query",
     },
     Setting {
         name: "AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT",
@@ -111,12 +111,12 @@ pub const FOREIGN: &[Setting] = &[
     Setting {
         name: "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
         default: "",
-        help: "proxies",
+        help: "proxies; NO_PROXY lists what goes past them: *, example.com, *.example.com, 192.0.2.1, [::1], 10.0.0.0/8, each with a port or without",
     },
     Setting {
         name: "AWS_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR",
         default: "",
-        help: "certificates to trust in the place of the built-in ones",
+        help: "certificates to trust in the place of the built-in ones; a bundle has up to 2 MiB, each other file up to 1 MiB",
     },
     Setting {
         name: "ECS_CONTAINER_METADATA_URI_V4",
