@@ -42,7 +42,11 @@ impl Scrapes {
             let mut scrapes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             scrapes.entry(endpoint.clone()).or_default().clone()
         };
-        let ask = || async { ask(endpoint, client).await.map(Arc::new).map_err(Arc::new) };
+        // Only who asks needs the memory of a request, and thousands may wait.
+        let ask = || async {
+            let asked = Box::pin(ask(endpoint, client)).await;
+            asked.map(Arc::new).map_err(Arc::new)
+        };
         scrape.get_or_init(ask).await.clone()
     }
 }
