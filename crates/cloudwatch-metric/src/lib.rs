@@ -1,7 +1,17 @@
 //! What CloudWatch accepts as a metric and a point, checked once when it is made.
 //!
 //! The limits are those of the CloudWatch API Reference, `PutMetricData`,
-//! `MetricDatum` and `Dimension`.
+//! `MetricDatum` and `Dimension`. Nothing here sends or serialises anything.
+//!
+//! ```
+//! use cloudwatch_metric::{Dimensions, Namespace, Value};
+//!
+//! assert!("AWS/EC2".parse::<Namespace>().is_err(), "it is kept for AWS's own services");
+//! let dimensions: Dimensions = "Service=shop,Stage=prod".parse()?;
+//! assert_eq!(dimensions.iter().count(), 2);
+//! assert!(Value::try_from(f64::NAN).is_err());
+//! # Ok::<(), cloudwatch_metric::MetricError>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

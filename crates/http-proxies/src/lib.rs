@@ -1,5 +1,16 @@
 //! Which requests go through which proxy: the one place that knows, for the SDK's requests
 //! and for those of sources.
+//! Nothing here connects, and nothing reads the environment.
+//!
+//! ```
+//! use http_proxies::Proxies;
+//!
+//! let proxies = Proxies::new("", "http://proxy:3128", "", "10.0.0.0/8,.example.com");
+//! let of = |url: &str| proxies.of(&url.parse().unwrap()).map(|proxy| proxy.url().to_owned());
+//! assert_eq!(of("https://example.org/").as_deref(), Some("http://proxy:3128"));
+//! assert_eq!(of("https://www.example.com/"), None);
+//! assert_eq!(of("https://10.1.2.3/"), None);
+//! ```
 
 use std::fmt;
 

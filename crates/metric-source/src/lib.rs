@@ -1,5 +1,23 @@
 //! Where values come from: the grammar of a value (README, "Sources") and the one
-//! trait behind it. Each kind of source is a file below this module.
+//! trait behind it. Each kind of source is a file of its own. When a source is asked, and what
+//! becomes of its values, is the caller's business; nothing here reads the environment.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use metric_source::{HttpConfig, Options, Resources, Tick, parse};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let source = parse("42.5", &Options::default())?;
+//! let resources = Arc::new(Resources::new(HttpConfig::default()));
+//! let tick = Tick::new("2026-11-21T12:00:00Z".parse()?, Duration::from_secs(5), resources);
+//! let readings = source.sample(&tick).await?;
+//! assert_eq!(readings.readings[0].value.get(), 42.5);
+//! # Ok(())
+//! # }
+//! ```
 
 use std::error::Error;
 use std::fmt;
