@@ -219,6 +219,9 @@ impl Yield {
 
 impl Gathering {
     async fn gather(mut self) -> BTreeMap<Namespace, Yield> {
+        for slot in &self.slots {
+            slot.entry.source.announce(&self.tick);
+        }
         let samples = self.slots.iter().enumerate().map(async |(place, slot)| {
             let sampled = slot.sample(&self.tick, &self.unsampled).await;
             (place, sampled)

@@ -15,13 +15,13 @@ use cloudwatch_metric::Value;
 use diagnostics::excerpt_bytes;
 
 use super::threads::{self, Thread};
-use super::{NumberError, READ_MAX, Sampling, Source, Tick, number};
+use super::{NumberError, Sampling, Source, Tick, number};
 
 mod group;
 mod output;
 
 use group::{Group, Started};
-use output::Output;
+use output::{OUTPUT_MAX, Output};
 
 /// How much of the end of standard error an error shows: a program's last words say
 /// what was wrong, and a few lines of them do not flood a log.
@@ -69,7 +69,7 @@ enum ExecError {
     Read { program: PathBuf, source: io::Error },
     #[error("wait for {program}")]
     Wait { program: PathBuf, source: io::Error },
-    #[error("{program} printed more than {READ_MAX} bytes")]
+    #[error("{program} printed more than {OUTPUT_MAX} bytes")]
     TooLong { program: PathBuf },
     #[error("{program} failed with {status}, its standard error ends with {stderr:?}")]
     Failed {
@@ -162,7 +162,7 @@ impl Exec {
             program: program(),
             source,
         };
-        let mut stdout = Output::new(started.stdout.into(), READ_MAX + 1).map_err(read)?;
+        let mut stdout = Output::new(started.stdout.into(), OUTPUT_MAX + 1).map_err(read)?;
         let mut stderr = Output::new(started.stderr.into(), STDERR_KEPT).map_err(read)?;
         let mut ended = started.ended;
         let status = loop {
@@ -171,7 +171,7 @@ impl Exec {
                 more = stdout.more(), if stdout.is_open() => more.map_err(read)?,
                 more = stderr.more(), if stderr.is_open() => more.map_err(read)?,
             }
-            if stdout.length() > READ_MAX {
+            if stdout.length() > OUTPUT_MAX {
                 return Err(ExecError::TooLong { program: program() });
             }
         };
@@ -190,7 +190,7 @@ impl Exec {
                 stderr: last_words(&stderr),
             });
         }
-        if stdout.len() > READ_MAX {
+        if stdout.len() > OUTPUT_MAX {
             return Err(ExecError::TooLong { program: program() });
         }
         Ok(stdout)
@@ -304,8 +304,8 @@ mod tests {
             ("echo 1; echo 2", r#"read "1\n2""#),
             ("echo NaN", "NaN"),
             (r"printf '\377'", "UTF-8"),
-            ("yes", "more than 1048576 bytes"),
-            ("head -c 1048577 /dev/zero", "more than 1048576 bytes"),
+            ("yes", "more than 65536 bytes"),
+            ("head -c 65537 /dev/zero", "more than 65536 bytes"),
         ] {
             let error = run(&script(text)).await.unwrap_err();
             assert!(error.contains(part), "{error}");

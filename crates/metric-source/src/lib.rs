@@ -89,6 +89,9 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// dropping the future, so whatever must be undone is undone on drop.
     fn sample<'a>(&'a self, tick: &'a Tick) -> Sampling<'a>;
 
+    /// Hears that it is going to be asked in a tick, before any source is.
+    fn announce(&self, _: &Tick) {}
+
     /// What is measured, where the text of the source does not tell.
     fn describe(&self) -> Option<String> {
         None

@@ -103,6 +103,7 @@ impl Prometheus {
     /// took too long are not missing from the next increase.
     async fn read(&self, tick: &Tick) -> Result<Readings, PrometheusError> {
         let (picker, client) = (self.picker.clone(), &tick.resources.http);
+        let _done = tick.scrapes.begin(&self.picker.endpoint);
         let page = tick.scrapes.page(&picker.endpoint, client).await?;
         let last = self.counts().clone();
         let picked = computing::run(move |wanted| picker.pick(&page, &last, wanted)).await;
@@ -169,6 +170,10 @@ impl Picker {
 }
 
 impl Source for Prometheus {
+    fn announce(&self, tick: &Tick) {
+        tick.scrapes.announce(&self.picker.endpoint);
+    }
+
     fn sample<'a>(&'a self, tick: &'a Tick) -> Sampling<'a> {
         Box::pin(async { Ok(self.read(tick).await?) })
     }

@@ -145,7 +145,7 @@ pub(super) const BAD: &[(&str, &str, &str)] = &[
     (
         "ExecHuge",
         "exec:/bin/sh -c yes",
-        "/bin/sh printed more than 1048576 bytes",
+        "/bin/sh printed more than 65536 bytes",
     ),
     (
         "ExecGarbage",

@@ -5,7 +5,8 @@ use std::os::fd::OwnedFd;
 
 use tokio::net::unix::pipe;
 
-use crate::READ_MAX;
+/// The most that a program may print: a number, and what is around it.
+pub(super) const OUTPUT_MAX: usize = 64 * 1024;
 
 /// Bytes read at a time.
 const CHUNK: usize = 8 * 1024;
@@ -59,7 +60,7 @@ impl Output {
         }
         let mut chunk = [0; CHUNK];
         let mut pipe = std::fs::File::from(self.pipe.into_nonblocking_fd()?);
-        for _ in 0..=READ_MAX / CHUNK {
+        for _ in 0..=OUTPUT_MAX / CHUNK {
             match pipe.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(length) => push_last(&mut self.last, &chunk[..length], self.keep),

@@ -293,6 +293,22 @@ async fn failed_scrape_is_shared_too() {
 }
 
 #[tokio::test]
+async fn page_serves_all_who_were_announced_and_goes_with_the_last_of_them() {
+    let server = pages(&["a 1\nb 2\n"]).await;
+    let [a, b] = ["a", "b"].map(|name| source(&server, name, &Options::default()));
+    let tick = Tick::for_test();
+    for source in [&a, &b] {
+        source.announce(&tick);
+    }
+    // One after the other: the page is kept for the second.
+    a.sample(&tick).await.unwrap();
+    assert!(tick.scrapes.is_held());
+    b.sample(&tick).await.unwrap();
+    assert!(!tick.scrapes.is_held());
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn scrape_that_its_asker_gave_up_is_made_by_the_next() {
     let server = pages(&["a 1\n"]).await;
     let a = source(&server, "a", &Options::default());
