@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use blocking_io::Calls;
 use blocking_io::{self as files};
@@ -51,7 +51,7 @@ impl Files {
     /// Reads a whole file.
     pub(super) async fn read(&self, path: PathBuf) -> io::Result<Vec<u8>> {
         let content = in_time(self.files.read(&path, SIZE_MAX)).await?;
-        content.map(Arc::unwrap_or_clone).map_err(owned)
+        Ok(unshared(content.map_err(owned)?).await)
     }
 
     /// Reads a whole file of text.
@@ -90,6 +90,19 @@ async fn in_time<T>(answer: impl Future<Output = T>) -> io::Result<T> {
         let message = format!("it did not come to an end within {PATIENCE:?}");
         io::Error::new(ErrorKind::TimedOut, message)
     })
+}
+
+/// What nobody else has any more: a crontab is not to be held twice. The thread that read it
+/// lets go of it in a moment.
+async fn unshared(mut content: Arc<Vec<u8>>) -> Vec<u8> {
+    for _ in 0..100 {
+        match Arc::try_unwrap(content) {
+            Ok(content) => return content,
+            Err(shared) => content = shared,
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    Arc::unwrap_or_clone(content)
 }
 
 /// An error that others may have got too.
