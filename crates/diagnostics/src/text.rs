@@ -221,6 +221,13 @@ mod tests {
     }
 
     #[test]
+    fn hidden_text_is_compared_and_never_shown() {
+        let hidden = Hidden::new("secret");
+        assert_eq!(hidden.as_str(), "secret");
+        assert_eq!(format!("{hidden:?}"), "…");
+    }
+
+    #[test]
     fn credentials_of_urls_are_not_shown() {
         assert_eq!(
             redact("up:http://u:p@ss@h/a@b https://h/ //x@y"),
