@@ -143,7 +143,7 @@ impl Sampler {
         self.enough.send_replace(true);
     }
 
-    /// Takes new entries; one that did not change keeps its state. A hundred thousand take
+    /// Takes new entries; one that did not change keeps its state. Thousands take
     /// a while to compare, which is none of the only thread's business.
     pub(super) async fn replace(&mut self, entries: Vec<Entry>) {
         let old = self.slots.clone();
