@@ -4,7 +4,6 @@ use std::error::Error;
 use std::future::Future;
 
 use chrono::{DateTime, Utc};
-
 use cron_schedule::Beat;
 
 /// What tells the time and wakes at every whole minute or second.

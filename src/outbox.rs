@@ -10,7 +10,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-
 use cloudwatch_metric::{Namespace, Point};
 
 mod batch;

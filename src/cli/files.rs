@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::{Access, access};
-use tokio::time::{sleep, timeout};
-
 use blocking_io::Calls;
 use blocking_io::{self as files};
+use rustix::fs::{Access, access};
+use tokio::time::{sleep, timeout};
 
 mod certificates;
 

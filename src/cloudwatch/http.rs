@@ -18,7 +18,6 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use http::Uri;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-
 use http_proxies::{Proxies, is_loopback};
 
 /// The most that is read of an answer. The longest that are known are refusals that name

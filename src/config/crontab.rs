@@ -68,7 +68,7 @@ const LINE_MAX: usize = 64 * 1024;
 /// Ten lines for each metric there may be at most are comments enough.
 const LINES_MAX: usize = 100_000;
 /// The most metrics of a file: so many sources in one tick are what the publisher is
-/// measured with. They take about 3 MiB, twice that while they are read anew.
+/// measured with. They take about 4 MiB, twice that while they are read anew.
 const ENTRIES_MAX: usize = 10_000;
 
 /// Each series is a metric that AWS bills; nobody means more than this.

@@ -18,7 +18,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-
 use diagnostics::{Hidden, did_you_mean, excerpt};
 
 mod unit;

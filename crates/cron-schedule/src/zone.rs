@@ -5,10 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
+use diagnostics::{Hidden, did_you_mean, nearest};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-
-use diagnostics::{Hidden, did_you_mean, nearest};
 
 /// A time zone of the IANA database, for example `Australia/Sydney`; UTC by default. The
 /// database is part of the program: the image has no `/usr/share/zoneinfo`. Cheap to clone.

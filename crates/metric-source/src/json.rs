@@ -4,10 +4,9 @@
 
 use std::fmt;
 
+use cloudwatch_metric::{MetricError, Value};
 use diagnostics::excerpt;
 use serde_json::Value as Json;
-
-use cloudwatch_metric::{MetricError, Value};
 
 mod walk;
 

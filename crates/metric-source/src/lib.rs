@@ -26,17 +26,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use diagnostics::{Hidden, did_you_mean, excerpt, nearest};
-
 use blocking_io::Files;
-use cloudwatch_metric::{Dimension, MetricError, Value};
+use chrono::{DateTime, Utc};
+use cloudwatch_metric::{Dimension, Value};
 
 mod computing;
 mod constant;
 mod ecs;
 mod exec;
 mod file;
+mod grammar;
 mod host;
 mod http;
 mod json;
@@ -49,6 +48,8 @@ mod text;
 mod threads;
 mod timestamp;
 
+pub(crate) use grammar::number;
+pub use grammar::{NumberError, ParseSourceError, kinds, parse};
 pub use http::HttpConfig;
 pub use options::{Options, Uses};
 pub use text::{SourceText, shown};
@@ -61,24 +62,6 @@ pub const THREADS_MAX: usize = threads::THREADS_MAX
 
 /// Most bytes that are read of a file, a response or a program's output.
 pub const READ_MAX: usize = 1024 * 1024;
-
-/// The forms of a value, each with the example that error messages show.
-const FORMS: &[(&str, &str)] = &[
-    ("random", "random:1-100"),
-    ("timestamp", "timestamp"),
-    ("file", "file:/run/queue/depth"),
-    ("http", "http://127.0.0.1:8080/stats#/queue/depth"),
-    ("https", "https://example.com/stats"),
-    ("up", "up:tcp://127.0.0.1:5432"),
-    ("latency", "latency:https://example.com/health"),
-    (
-        "prometheus",
-        "prometheus:http://127.0.0.1:9100/metrics#node_load1",
-    ),
-    ("exec", "exec:/usr/bin/count 'a b'"),
-    ("host", "host:disk:/data"),
-    ("ecs", "ecs:memory_percent"),
-];
 
 /// Something that yields the readings of a tick.
 ///
@@ -207,120 +190,6 @@ impl From<Value> for Reading {
     }
 }
 
-/// Why a text is not a source.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
-pub enum ParseSourceError {
-    #[error("no value is given, write a number or a source such as {}", examples())]
-    Empty,
-    #[error("{}neither a number nor a source{} sources are {}", shown_kind(.given.as_str()), did_you_mean(nearest_kind(.given.as_str())), examples())]
-    Unknown { given: Hidden },
-    #[error("the number begins with a plus sign, write it without")]
-    Plus,
-    #[error(transparent)]
-    Value(#[from] MetricError),
-    #[error(transparent)]
-    Random(#[from] random::ParseRandomError),
-    #[error(transparent)]
-    File(#[from] file::ParseFileError),
-    #[error(transparent)]
-    Http(#[from] http::ParseHttpError),
-    #[error(transparent)]
-    Prometheus(#[from] prometheus::ParsePrometheusError),
-    #[error(transparent)]
-    Exec(#[from] exec::ParseExecError),
-    #[error(transparent)]
-    Host(#[from] host::ParseHostError),
-    #[error(transparent)]
-    Ecs(#[from] ecs::ParseEcsError),
-    #[error(transparent)]
-    Probe(#[from] probe::ParseProbeError),
-}
-
-/// Reads one value of the grammar.
-pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSourceError> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(ParseSourceError::Empty);
-    }
-    if let Ok(number) = text.parse::<f64>() {
-        if text.starts_with('+') {
-            return Err(ParseSourceError::Plus);
-        }
-        return Ok(Arc::new(constant::Constant::new(number)?));
-    }
-    let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
-    match kind {
-        "timestamp" if text == kind => Ok(Arc::new(timestamp::Timestamp)),
-        "random" => Ok(Arc::new(rest.parse::<random::Random>()?)),
-        "file" => Ok(Arc::new(rest.parse::<file::File>()?)),
-        "prometheus" => Ok(Arc::new(prometheus::Prometheus::new(rest, options)?)),
-        "up" => Ok(Arc::new(probe::Up::new(rest, options)?)),
-        "latency" => Ok(Arc::new(probe::Latency::new(rest, options)?)),
-        "http" | "https" => Ok(Arc::new(http::Http::new(text, options)?)),
-        "exec" => Ok(Arc::new(rest.parse::<exec::Exec>()?)),
-        "host" => Ok(Arc::new(rest.parse::<host::Host>()?)),
-        "ecs" => Ok(Arc::new(ecs::Ecs::new(rest, options)?)),
-        _ => Err(ParseSourceError::Unknown {
-            given: Hidden::new(text),
-        }),
-    }
-}
-
-/// What was read in the place of a number.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
-pub enum NumberError {
-    #[error("expected a number, read {read:?}")]
-    NotANumber { read: String },
-    #[error("expected a number, read {read:?}")]
-    NotAccepted { read: String, source: MetricError },
-}
-
-/// The number that a text consists of, white space around it aside.
-pub(crate) fn number(text: &str) -> Result<Value, NumberError> {
-    let read = || excerpt(text.trim());
-    let number: f64 = text
-        .trim()
-        .parse()
-        .map_err(|_| NumberError::NotANumber { read: read() })?;
-    Value::try_from(number).map_err(|source| NumberError::NotAccepted {
-        read: read(),
-        source,
-    })
-}
-
-/// The word that each form begins with.
-pub fn kinds() -> impl Iterator<Item = &'static str> {
-    FORMS.iter().map(|(kind, _)| *kind)
-}
-
-fn examples() -> String {
-    let examples: Vec<_> = FORMS.iter().map(|(_, example)| *example).collect();
-    examples.join(", ")
-}
-
-/// The word before the colon, if it can be a kind of source: what stands behind it, and
-/// anything else in its place, may hold a secret.
-fn shown_kind(given: &str) -> String {
-    const LENGTH_MAX: usize = 12;
-    match given.split_once(':') {
-        Some((kind, _))
-            if (1..=LENGTH_MAX).contains(&kind.len())
-                && kind.bytes().all(|b| b.is_ascii_alphabetic()) =>
-        {
-            format!("{kind}: begins ")
-        }
-        _ => String::new(),
-    }
-}
-
-/// The kind that was meant by the word before the colon.
-fn nearest_kind(given: &str) -> Option<&'static str> {
-    let kind = given.split(':').next().unwrap_or(given);
-    nearest(kind, FORMS.iter().map(|(name, _)| *name))
-}
-
 #[cfg(test)]
 impl Tick {
     /// A tick at a fixed moment with resources of its own and five seconds of patience.
@@ -336,41 +205,7 @@ impl Tick {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use test_support::cases;
-
     use super::*;
-
-    #[test]
-    fn unknown_source_is_answered_with_the_nearest_and_the_forms() {
-        let error = parse("fiel:/x", &Options::default())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("did you mean file? sources are random:1-100"),
-            "{error}"
-        );
-        let error = parse("ftp://host/x", &Options::default());
-        let error = error.unwrap_err().to_string();
-        assert!(
-            error.contains("nor a source; sources are random:1-100"),
-            "{error}"
-        );
-    }
-
-    #[tokio::test]
-    async fn every_form_is_told_from_the_others() {
-        let source = parse(" 4.5 ", &Options::default()).unwrap();
-        let readings = source.sample(&Tick::for_test()).await.unwrap().readings;
-        assert_eq!(readings, [Value::try_from(4.5).unwrap().into()]);
-        let options = Options {
-            ecs_metadata_uri: Some("http://169.254.170.2/v4/1".to_owned()),
-            ..Options::default()
-        };
-        for (_, example) in FORMS {
-            parse(example, &options).unwrap();
-        }
-    }
 
     #[tokio::test]
     async fn names_that_nobody_resolves_starve_no_other_source() {
@@ -409,39 +244,5 @@ mod tests {
             error.contains("connect to http://host0.invalid/"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn number_has_no_plus_sign_and_its_exponent_may_have_one() {
-        let options = Options::default();
-        for good in ["42", "-0.5", "1e3", "1e+3"] {
-            parse(good, &options).unwrap();
-        }
-        let error = parse("+5", &options).unwrap_err().to_string();
-        assert!(error.contains("without"), "{error}");
-        assert!(parse("up:http://host:+80/", &options).is_err());
-    }
-
-    #[test]
-    fn number_shows_what_was_read() {
-        assert_eq!(number(" 4.5\n").unwrap().get(), 4.5);
-        let error = number("12 apples\x1b[0m").unwrap_err().to_string();
-        assert_eq!(error, r#"expected a number, read "12 apples\u{1b}[0m""#);
-    }
-
-    proptest! {
-        #![proptest_config(cases(10_000))]
-
-        #[test]
-        fn no_text_makes_the_parser_panic(
-            kind in prop::sample::select(vec![
-                "", "random:", "timestamp", "file:", "http://", "https://", "prometheus:http://",
-                "up:", "latency:tcp://", "exec:", "ecs:", "host:",
-            ]),
-            rest in prop_oneof![any::<String>(), "[a-z0-9.:/@#~?%{}\"'=,\\\\ \\[\\]-]{0,60}"],
-        ) {
-            let _ = parse(&format!("{kind}{rest}"), &Options::default());
-            let _ = number(&rest);
-        }
     }
 }

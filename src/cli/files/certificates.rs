@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use blocking_io::read;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-
-use blocking_io::read;
 
 /// Most bytes of one file, and of all together. Debian's folder of certificates has each
 /// of them three times, 0.7 MB in all.

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use diagnostics::excerpt;
 use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 use url::Url;
-
-use diagnostics::excerpt;
 
 /// An `http` or `https` URL. User name and password are kept apart from it.
 #[derive(Clone, PartialEq, Eq, Hash)]
