@@ -33,7 +33,7 @@ RUN if command -v apk >/dev/null; then apk add --no-cache ca-certificates gcc mu
 WORKDIR /build
 
 # The crates of the workspace that the program links; they change as often as it does.
-ARG LIBRARIES="blocking-io cloudwatch-metric cron-schedule diagnostics http-proxies metric-source"
+ARG LIBRARIES="aws-connection blocking-io cloudwatch-metric cron-schedule diagnostics http-proxies metric-source retry-policy settings shutdown telemetry"
 
 # The dependencies alone come first, with an empty program and empty files for whatever else
 # the manifests name, so that a change of the sources does not compile them again. `cargo
@@ -53,12 +53,17 @@ RUN set -eu; \
     rm -r src; \
     cd crates && rm -r $LIBRARIES
 
+COPY crates/aws-connection crates/aws-connection
 COPY crates/blocking-io crates/blocking-io
 COPY crates/cloudwatch-metric crates/cloudwatch-metric
 COPY crates/cron-schedule crates/cron-schedule
 COPY crates/diagnostics crates/diagnostics
 COPY crates/http-proxies crates/http-proxies
 COPY crates/metric-source crates/metric-source
+COPY crates/retry-policy crates/retry-policy
+COPY crates/settings crates/settings
+COPY crates/shutdown crates/shutdown
+COPY crates/telemetry crates/telemetry
 COPY src src
 RUN set -eu; \
     target="$(uname -m)-unknown-linux-musl"; \

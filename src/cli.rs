@@ -5,14 +5,15 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use aws_connection::{SdkFiles, unset};
 use diagnostics::chain;
+use settings::Environment;
+use shutdown::{Requests, Watchdog};
+use telemetry::Output;
 use tokio::runtime::{Builder, Runtime};
 use tracing::{error, warn};
 
-use crate::cloudwatch::SdkFiles;
-use crate::config::{Environment, LogConfig};
-use crate::shutdown::{Requests, Watchdog};
-use crate::telemetry;
+use crate::config::log_config;
 
 mod arguments;
 mod check;
@@ -21,7 +22,6 @@ mod files;
 mod health;
 mod load;
 mod publish;
-mod unset;
 
 pub use arguments::command;
 use arguments::{Arguments, Command};
@@ -115,7 +115,7 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     // may take a while.
     let mut requests = Requests::catch();
     let watchdog = Watchdog::start(GRACE_BEFORE);
-    let log = LogConfig::read(&environment);
+    let log = log_config(&environment);
     let files = SdkFiles::new(&environment);
     let loading = load(environment, arguments.dry_run);
     let Loaded { config, findings } = match &mut requests {
@@ -129,7 +129,7 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
         },
         Err(_) => loading.await,
     };
-    if let Err(error) = telemetry::init(&log) {
+    if let Err(error) = telemetry::init(&log, Output::Stdout) {
         let _ = writeln!(io::stderr(), "cannot set up the log: {}", chain(&error));
         return FAILURE;
     }

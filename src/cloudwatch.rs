@@ -1,81 +1,62 @@
 //! The edge to Amazon CloudWatch: the only module that names the SDK.
 
-use std::error::Error;
-use std::sync::Arc;
-use std::time::Duration;
-
-use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataError;
+use aws_config::SdkConfig;
+use aws_connection::{Connection, OnlyTheService, SdkFiles};
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::config::Builder;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
+use aws_smithy_cbor::Decoder;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use cloudwatch_metric::Point;
 
 use crate::config::Config;
 use crate::outbox::Batch;
-use crate::publish::{Failure, FailureKind, Sink};
-
-mod acceptance;
-mod aside;
-mod connect;
-mod credentials;
-mod files;
-mod http;
-mod origin;
-mod session;
-
-use acceptance::NotTheService;
-pub use credentials::profile_region;
-pub use files::SdkFiles;
-pub use origin::{Origin, ProfileKind, origin};
-use session::Sessions;
+use crate::publish::{Failure, Sink};
 
 /// A client of CloudWatch that makes one attempt a call. Clones are the same client.
 #[derive(Clone, Debug)]
 pub struct CloudWatch {
-    sessions: Arc<Sessions>,
+    connection: Connection<Client>,
 }
 
 impl CloudWatch {
     /// Sets up the client; nothing is read or sent and no credentials are looked for yet.
     #[must_use]
     pub fn new(config: &Config, files: SdkFiles) -> Self {
-        let http = connect::http_client(&config.http);
-        let sessions = Sessions::new(&config.region, http, files, config.request_timeout);
+        let (region, timeout) = (&config.region, config.request_timeout);
         Self {
-            sessions: Arc::new(sessions),
+            connection: Connection::new(region, &config.http, files, timeout, client),
         }
     }
 
-    /// Looks for credentials anew, for the files or the endpoint that they came from may
-    /// have others by now. If none are found, those that were known stay in use.
+    /// Looks for credentials anew. If none are found, those that were known stay in use.
     pub async fn renew(&self) -> Result<(), Failure> {
-        self.sessions.renew().await
+        self.connection.renew().await
     }
+}
+
+fn client(config: &SdkConfig) -> Client {
+    let config = Builder::from(config)
+        .interceptor(OnlyTheService::new("CloudWatch", speaks_protocol))
+        .build();
+    Client::from_conf(config)
 }
 
 impl Sink for CloudWatch {
     async fn ready(&self) -> Result<(), Failure> {
-        self.sessions.trusted().await.map(drop)
+        self.connection.ready().await
     }
 
     async fn put(&self, batch: &Batch) -> Result<(), Failure> {
-        let session = self.sessions.trusted().await?;
-        let request = session
-            .client()
-            .put_metric_data()
-            .namespace(batch.namespace().as_str())
-            .set_metric_data(Some(batch.points().map(datum).collect()));
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let failure = failure(error);
-                if credentials::are_bad(&failure) {
-                    self.sessions.distrust(&session);
-                }
-                Err(failure)
-            }
-        }
+        let put = self.connection.call(|client| {
+            let request = client
+                .put_metric_data()
+                .namespace(batch.namespace().as_str())
+                .set_metric_data(Some(batch.points().map(datum).collect()));
+            request.send()
+        });
+        put.await.map(drop)
     }
 }
 
@@ -97,49 +78,17 @@ fn datum(point: &Point) -> MetricDatum {
         .build()
 }
 
-fn failure(error: SdkError<PutMetricDataError, HttpResponse>) -> Failure {
-    if let Some(kind) = credentials::kind_in(&error) {
-        return Failure {
-            kind,
-            source: Some(Box::new(error)),
-        };
-    }
-    if is_of_something_else(&error) {
-        return Failure {
-            kind: FailureKind::NoAnswer,
-            source: Some(Box::new(NotTheService)),
-        };
-    }
-    let kind = match error.raw_response() {
-        Some(response) if !response.status().is_success() => FailureKind::Refused {
-            status: response.status().as_u16(),
-            code: error.code().unwrap_or_default().to_owned(),
-            message: error.message().unwrap_or_default().to_owned(),
-            retry_after: retry_after(response),
-        },
-        _ => FailureKind::NoAnswer,
-    };
-    // What the service says is in the kind already; below it stands only the SDK's wrapping.
-    let source = match error {
-        SdkError::ServiceError(_) => None,
-        other => Some(Box::new(other) as Box<dyn Error + Send + Sync>),
-    };
-    Failure { kind, source }
+/// Whether an answer is in the protocol that the SDK speaks with CloudWatch (Smithy RPC v2
+/// CBOR, "Responses"): the header of it, and a body of one value. That of an operation without
+/// output may also be empty.
+fn speaks_protocol(answer: &HttpResponse) -> bool {
+    answer.headers().get("smithy-protocol") == Some("rpc-v2-cbor")
+        && answer.body().bytes().is_some_and(decodes)
 }
 
-/// Whether an error is [`NotTheService`], wrapped by the SDK.
-fn is_of_something_else(error: &(dyn Error + 'static)) -> bool {
-    let mut causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.any(|cause| cause.is::<NotTheService>())
-}
-
-/// `x-amz-retry-after` counts milliseconds, `retry-after` seconds (RFC 9110, 10.2.3); the
-/// latter's dates are not taken, for this machine's clock may be the problem.
-fn retry_after(response: &HttpResponse) -> Option<Duration> {
-    let header = |name: &str| response.headers().get(name)?.trim().parse::<u64>().ok();
-    header("x-amz-retry-after")
-        .map(Duration::from_millis)
-        .or_else(|| header("retry-after").map(Duration::from_secs))
+fn decodes(body: &[u8]) -> bool {
+    let mut decoder = Decoder::new(body);
+    body.is_empty() || (decoder.skip().is_ok() && decoder.position() == body.len())
 }
 
 #[cfg(test)]

@@ -5,33 +5,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_connection::Region;
 use cloudwatch_metric::Metric;
 use cron_schedule::{Beat, Schedule};
 use metric_source::{HttpConfig, Options, Source, SourceText};
+use settings::Environment;
+use telemetry::LogConfig;
 
 use crate::outbox::Limits;
 use crate::publish::Retry;
 
 pub mod crontab;
-mod endpoint;
 pub mod env;
-mod environment;
 mod files;
 mod health_addr;
-mod log;
-mod pairs;
-mod problem;
-mod proxy;
 pub mod setting;
-mod value;
 
-pub use env::{Asked, Inputs};
-pub use environment::{CRONTAB_DEFAULT, Environment};
-pub(crate) use files::unreadable;
+pub use env::{Inputs, log_config};
 pub use health_addr::HealthAddr;
-pub use log::{LogConfig, LogFormat};
-pub use problem::{Findings, Place, Problem};
-pub use value::Region;
+
+/// Where the crontab is looked for when `CRONTAB` does not say.
+pub const CRONTAB_DEFAULT: &str = "/etc/cw-publisher/crontab";
+
+/// The crontab to read, and whether it must exist.
+#[must_use]
+pub fn crontab_path(environment: &Environment) -> (PathBuf, bool) {
+    match environment.get(setting::CRONTAB) {
+        Some(path) => (path.into(), true),
+        None => (CRONTAB_DEFAULT.into(), false),
+    }
+}
 
 /// Everything that the publisher is told from outside.
 #[derive(Clone, Debug)]

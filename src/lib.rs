@@ -10,7 +10,5 @@ pub mod health;
 pub mod outbox;
 pub mod publish;
 pub mod run;
-pub mod shutdown;
 pub mod spool;
-pub mod telemetry;
 pub mod ticker;

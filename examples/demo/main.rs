@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use cloudwatch_local::{CloudWatchLocal, Fault};
 use cw_publisher::clock::Clock;
-use cw_publisher::shutdown::{Request, Requests};
 use cw_publisher::ticker::SystemClock;
+use shutdown::{Request, Requests};
 use tokio::time::{Instant, interval, interval_at, sleep_until};
 
 mod board;

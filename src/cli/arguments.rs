@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::fmt::Write;
 
 use clap::{Arg, ArgAction};
+use settings::Setting;
 
-use crate::config::setting::{self, Setting};
+use crate::config::setting;
 
 /// What the program was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,12 @@
 
 use std::io::{self, Write};
 
+use ::settings::Environment;
+use aws_connection::origin;
+
 use super::load::{Loaded, load};
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::clock::Clock;
-use crate::cloudwatch;
-use crate::config::Environment;
 use crate::ticker::SystemClock;
 
 mod document;
@@ -30,7 +31,7 @@ pub(super) async fn check(
     err: &mut impl Write,
 ) -> u8 {
     let settings = settings::given(&environment);
-    let credentials = cloudwatch::origin(&environment).await;
+    let credentials = origin(&environment).await;
     let Loaded { config, findings } = load(environment, false).await;
     let overview = config.as_ref().map(|config| Overview {
         config,

@@ -1,6 +1,8 @@
 //! Where the points go: to CloudWatch, or into the log.
 
-use crate::cloudwatch::{CloudWatch, SdkFiles};
+use aws_connection::SdkFiles;
+
+use crate::cloudwatch::CloudWatch;
 use crate::config::Config;
 use crate::dry_run::DryRun;
 use crate::outbox::Batch;

@@ -7,14 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_connection::Certificates;
 use blocking_io::Calls;
 use blocking_io::{self as files};
 use rustix::fs::{Access, access};
 use tokio::time::{sleep, timeout};
-
-mod certificates;
-
-pub(super) use certificates::Certificates;
 
 /// The largest file that is read. A crontab of the most metrics there may be may have 200
 /// bytes a line; a bundle of all the certificates that browsers trust has a quarter of a

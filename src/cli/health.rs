@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use diagnostics::chain;
 use diagnostics::one_line;
+use settings::Environment;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
-use crate::config::{Environment, HealthAddr};
+use crate::config::HealthAddr;
 use crate::health::{Place, Server, Status, ask};
 use crate::ticker::SystemClock;
 

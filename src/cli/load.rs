@@ -3,14 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use aws_connection::{Asked, Region, SdkFiles, profile_region, unreadable};
+use settings::{Environment, Findings, Place, Problem};
 use tokio::task::spawn_blocking;
-use tracing::{error, warn};
 
 use super::files::Files;
-use crate::cloudwatch::{self, SdkFiles};
 use crate::config::crontab::{self, Defaults};
-use crate::config::{Asked, Config, Entry, Environment, Findings, Inputs};
-use crate::config::{Place, Problem, setting, unreadable};
+use crate::config::{Config, Entry, Inputs, crontab_path, setting};
 
 /// The configuration, if it is sound, and what was found in any case.
 pub(super) struct Loaded {
@@ -22,13 +21,10 @@ pub(super) struct Loaded {
 /// run: that accepts every point, those of an earlier process included, and must not come
 /// near what is held on disk.
 pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
-    let names_region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
-        .iter()
-        .any(|name| environment.variable(name).is_some());
-    let profile_region = if names_region {
+    let profile_region = if Region::is_named(&environment) {
         Ok(None)
     } else {
-        cloudwatch::profile_region(&SdkFiles::new(&environment)).await
+        profile_region(&SdkFiles::new(&environment)).await
     };
     let (profile_region, unread_profiles) = match profile_region {
         Ok(region) => (region, None),
@@ -115,7 +111,7 @@ fn unread(failure: &io::Error) -> Problem {
 }
 
 async fn crontab(environment: &Environment, files: &Files) -> Option<Asked<String>> {
-    let (path, must_exist) = environment.crontab();
+    let (path, must_exist) = crontab_path(environment);
     match files.read_text(path.clone()).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => None,
         content => Some((path, content)),
@@ -148,29 +144,4 @@ pub(super) async fn reload(
     });
     read.await
         .unwrap_or_else(|failure| Err(vec![unread(&failure)]))
-}
-
-impl Findings {
-    /// One line for each problem and each warning.
-    pub(super) fn log(&self) {
-        for warning in &self.warnings {
-            warn!(
-                setting = %warning.place,
-                problem = warning.message,
-                "configuration looks wrong"
-            );
-        }
-        log_problems(&self.problems, "invalid configuration");
-    }
-}
-
-/// One line for each problem.
-pub(super) fn log_problems(problems: &[Problem], message: &'static str) {
-    for Problem {
-        place,
-        message: problem,
-    } in problems
-    {
-        error!(setting = %place, problem, "{message}");
-    }
 }

@@ -5,22 +5,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use aws_connection::SdkFiles;
 use diagnostics::chain;
+use settings::log_problems;
+use shutdown::{Request, Requests, Stop, Stops};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info};
 
 use super::destination::Destination;
 use super::files::Files;
 use super::health;
-use super::load::{log_problems, reload};
+use super::load::reload;
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
-use crate::cloudwatch::{CloudWatch, SdkFiles};
+use crate::cloudwatch::CloudWatch;
 use crate::config::crontab::Defaults;
 use crate::config::setting::SPOOL_DIR;
 use crate::config::{Config, Entry};
 use crate::health::Status;
 use crate::run::{self, Controls, RunError};
-use crate::shutdown::{Request, Requests, Stop, Stops};
 use crate::spool::SpoolError;
 use crate::ticker::SystemClock;
 

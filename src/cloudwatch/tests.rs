@@ -1,6 +1,6 @@
 //! Answers of all kinds, taken as the requests of the program take them.
 
-use aws_sdk_cloudwatch::Client;
+use aws_connection::{ANSWER_MAX, bounded, failure};
 use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
@@ -12,9 +12,8 @@ use diagnostics::chain;
 use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
-use super::acceptance::OnlyTheService;
-use super::http::{ANSWER_MAX, bounded};
 use super::*;
+use crate::publish::FailureKind;
 
 #[derive(Clone, Debug)]
 struct Answer {
@@ -67,7 +66,7 @@ fn taken(runtime: &Runtime, answer: Answer) -> Result<(), Failure> {
     let config = aws_sdk_cloudwatch::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(http_client_fn(move |_, _| connector.clone()))
-        .interceptor(OnlyTheService)
+        .interceptor(OnlyTheService::new("CloudWatch", speaks_protocol))
         .retry_config(aws_sdk_cloudwatch::config::retry::RetryConfig::disabled())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
@@ -228,5 +227,28 @@ proptest! {
                 let _ = failure.verdict();
             }
         }
+    }
+}
+
+#[test]
+fn body_is_one_whole_value_or_nothing() {
+    for good in [&b""[..], b"\xa0", b"\xbf\xff", b"\xa1\x61a\x01"] {
+        assert!(decodes(good), "{good:?}");
+    }
+    for bad in [
+        &b"<html>"[..],
+        b"\xa0\xa0",
+        b"\xbf",
+        b"\xa1\x61a",
+        b"\x5b\xff\xff\xff\xff",
+    ] {
+        assert!(!decodes(bad), "{bad:?}");
+    }
+}
+
+#[test]
+fn deepest_body_of_an_answer_is_looked_at_without_recursion() {
+    for nesting in [b"\x81", b"\x9f", b"\xc1"] {
+        assert!(!decodes(&nesting.repeat(64 * 1024)));
     }
 }

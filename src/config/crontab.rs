@@ -10,9 +10,10 @@ use cloudwatch_metric::{Dimensions, Metric, MetricName, Namespace, Resolution, U
 use cron_schedule::{Schedule, Zone};
 use diagnostics::{Hidden, given};
 use metric_source::{Options, SourceText};
+use settings::{Problem, count};
 
-use super::value::{count, headers_file};
-use super::{Entry, Problem};
+use super::Entry;
+use super::files::headers_file;
 
 mod fault;
 mod keys;

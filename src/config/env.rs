@@ -1,22 +1,21 @@
 //! [`Config`] from the environment and the files that it names.
 
-use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use aws_connection::{Asked, Region, unreadable};
 use cloudwatch_metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use cron_schedule::{Schedule, Zone};
-use diagnostics::{excerpt, nearest, shown_path};
-use metric_source::{HttpConfig, Options, SourceText};
+use diagnostics::shown_path;
+use metric_source::{Options, SourceText};
+use settings::{Environment, Findings, Reader, bytes, switch};
+use telemetry::LogConfig;
 
 use super::crontab::{self, Defaults};
-use super::setting::{self, Setting};
-use super::value::{Region, bytes, count, duration, headers_file, switch};
-use super::{
-    Config, Entry, Environment, Findings, HealthAddr, LogConfig, endpoint, files, log, pairs, proxy,
-};
+use super::files::{self, headers_file};
+use super::setting::{self, LOG_FORMAT, LOG_LEVEL};
+use super::{Config, Entry, HealthAddr};
 use crate::outbox::Limits;
 use crate::publish::Retry;
 
@@ -31,8 +30,10 @@ const BUFFER_LIMIT_MAX: u64 = 100_000_000;
 /// The least holds at least one point with the largest metric, the most is a mistake.
 const BUFFER_BYTES_RANGE: (u64, u64) = (64 << 10, 1 << 40);
 
-/// A path, and what the file system answered when it was asked for it.
-pub type Asked<T> = (PathBuf, io::Result<T>);
+/// The variable of CloudWatch's own endpoint.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_CLOUDWATCH";
+/// What begins like this is meant for this program, so a misspelt one draws a warning.
+const OWN: &str = "METRIC_";
 
 /// All that the configuration is made from; full of secrets.
 pub struct Inputs {
@@ -52,60 +53,56 @@ pub struct Inputs {
 impl Config {
     /// Reads everything and finds every problem in one pass. `None` if there is any.
     pub fn read(inputs: &Inputs) -> (Option<Self>, Findings) {
-        let mut reader = Reader::new(&inputs.environment);
+        let environment = &inputs.environment;
+        let mut reader = ConfigReader(Reader::new(environment));
         let config = reader.config(inputs);
-        reader.unknown_variables();
-        endpoint::check(&inputs.environment, &mut reader.findings);
-        pairs::check(&inputs.environment, &mut reader.findings);
-        proxy::check(&inputs.environment, &mut reader.findings);
-        let findings = reader.findings;
+        reader.0.unknown_variables(OWN, setting::ALL);
+        let mut findings = reader.0.findings;
+        aws_connection::check(ENDPOINT, environment, &mut findings);
         (config.filter(|_| findings.problems.is_empty()), findings)
     }
 }
 
-impl LogConfig {
-    /// How to log the problems of a configuration that is not sound as a whole.
-    #[must_use]
-    pub fn read(environment: &Environment) -> Self {
-        Reader::new(environment).log().unwrap_or_default()
-    }
+/// How to log the problems of a configuration that is not sound as a whole.
+#[must_use]
+pub fn log_config(environment: &Environment) -> LogConfig {
+    let mut reader = Reader::new(environment);
+    LogConfig::read(&mut reader, LOG_LEVEL, LOG_FORMAT).unwrap_or_default()
 }
 
-/// Reads settings one by one and collects what is wrong with them.
-struct Reader<'a> {
-    environment: &'a Environment,
-    findings: Findings,
-}
+/// Reads the settings of the publisher.
+struct ConfigReader<'a>(Reader<'a>);
 
-impl<'a> Reader<'a> {
-    fn new(environment: &'a Environment) -> Self {
-        Self {
-            environment,
-            findings: Findings::default(),
-        }
-    }
-
+impl ConfigReader<'_> {
     /// Reads every setting before it gives up, so that all problems come to light.
     fn config(&mut self, inputs: &Inputs) -> Option<Config> {
-        let region = self.region(inputs.profile_region.as_deref());
+        let of_profile = inputs.profile_region.as_deref();
+        let region = Region::read(&inputs.environment, of_profile, &mut self.0.findings);
         let defaults = self.defaults();
         let (entries, crontab) = self.entries(inputs, defaults.as_ref());
-        let publish_on_start = self.parse(setting::PUBLISH_ON_START, switch);
-        let jitter = self.duration(setting::SCHEDULE_JITTER, Duration::ZERO, HOUR);
+        let publish_on_start = self.0.parse(setting::PUBLISH_ON_START, switch);
+        let jitter = self
+            .0
+            .duration(setting::SCHEDULE_JITTER, Duration::ZERO, HOUR);
         let retry = self.retry();
-        let request_timeout = self.duration(setting::REQUEST_TIMEOUT, INSTANT, HOUR);
-        let source_timeout = self.duration(setting::SOURCE_TIMEOUT, INSTANT, HOUR);
-        let shutdown_grace = self.duration(setting::SHUTDOWN_GRACE, Duration::ZERO, HOUR);
-        let buffer_limit = self.count(setting::BUFFER_LIMIT, 1, BUFFER_LIMIT_MAX);
-        let buffer_bytes = self.parse(setting::BUFFER_BYTES, |text| {
+        let request_timeout = self.0.duration(setting::REQUEST_TIMEOUT, INSTANT, HOUR);
+        let source_timeout = self.0.duration(setting::SOURCE_TIMEOUT, INSTANT, HOUR);
+        let shutdown_grace = self
+            .0
+            .duration(setting::SHUTDOWN_GRACE, Duration::ZERO, HOUR);
+        let buffer_limit = self.0.count(setting::BUFFER_LIMIT, 1, BUFFER_LIMIT_MAX);
+        let buffer_bytes = self.0.parse(setting::BUFFER_BYTES, |text| {
             let (low, high) = BUFFER_BYTES_RANGE;
             bytes(text, low, high)
         });
-        let spool_dir = files::spool_dir(inputs.spool_dir.as_ref(), &mut self.findings);
-        let health = self.parse(setting::HEALTH_ADDR, HealthAddr::parse);
-        let health_failures = self.count(setting::HEALTH_FAILURES, 1, u64::from(u32::MAX));
-        let http = self.http(inputs);
-        let log = self.log();
+        let spool_dir = files::spool_dir(inputs.spool_dir.as_ref(), &mut self.0.findings);
+        let health = self.0.parse(setting::HEALTH_ADDR, HealthAddr::parse);
+        let health_failures = self
+            .0
+            .count(setting::HEALTH_FAILURES, 1, u64::from(u32::MAX));
+        let bundle = inputs.ca_bundle.as_ref();
+        let http = aws_connection::http_config(&inputs.environment, bundle, &mut self.0.findings);
+        let log = LogConfig::read(&mut self.0, LOG_LEVEL, LOG_FORMAT);
         Some(Config {
             region: region?,
             entries: entries?,
@@ -129,43 +126,27 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn region(&mut self, of_profile: Option<&str>) -> Option<Region> {
-        let named = ["AWS_REGION", "AWS_DEFAULT_REGION"]
-            .into_iter()
-            .find_map(|name| Some((name, self.environment.variable(name)?)))
-            .or_else(|| Some(("the region of the AWS profile", of_profile?)));
-        let Some((name, text)) = named else {
-            self.findings.problem(
-                setting::AWS_REGION.name,
-                "no region is set, give one such as AWS_REGION=us-east-1",
-            );
-            return None;
-        };
-        match Region::parse(text) {
-            Ok(region) => Some(region),
-            Err(error) => {
-                self.findings.refused(name, text, error);
-                None
-            }
-        }
-    }
-
     /// What the lines of a crontab leave open, and what the one metric of the
     /// environment is made of.
     fn defaults(&mut self) -> Option<Defaults> {
-        let namespace = self.parse(setting::METRIC_NAMESPACE, Namespace::from_str);
-        let unit = self.parse(setting::METRIC_UNIT, Unit::from_str);
-        let dimensions = self.parse(setting::METRIC_DIMENSIONS, Dimensions::from_str);
-        let resolution = self.parse(setting::METRIC_RESOLUTION, Resolution::from_str);
-        let zone = self.parse(setting::SCHEDULE_TZ, Zone::from_str);
+        let namespace = self.0.parse(setting::METRIC_NAMESPACE, Namespace::from_str);
+        let unit = self.0.parse(setting::METRIC_UNIT, Unit::from_str);
+        let dimensions = self
+            .0
+            .parse(setting::METRIC_DIMENSIONS, Dimensions::from_str);
+        let resolution = self
+            .0
+            .parse(setting::METRIC_RESOLUTION, Resolution::from_str);
+        let zone = self.0.parse(setting::SCHEDULE_TZ, Zone::from_str);
         let headers_setting = setting::METRIC_HTTP_HEADERS_FILE;
-        let headers_file = match self.environment.get(headers_setting) {
+        let headers_file = match self.0.environment.get(headers_setting) {
             Some(text) => self
+                .0
                 .keep(headers_setting.name, headers_file(text))
                 .map(Some),
             None => Some(None),
         };
-        let ecs_metadata_uri = self.environment.variable("ECS_CONTAINER_METADATA_URI_V4");
+        let ecs_metadata_uri = self.0.environment.variable("ECS_CONTAINER_METADATA_URI_V4");
         Some(Defaults {
             namespace: namespace?,
             unit: unit?,
@@ -193,38 +174,38 @@ impl<'a> Reader<'a> {
             setting::METRIC_VALUE,
             setting::SCHEDULE,
         ] {
-            if self.environment.get(ignored).is_some() {
+            if self.0.environment.get(ignored).is_some() {
                 let message = format!("has no effect, the crontab {} is used", shown_path(path));
-                self.findings.warning(ignored.name, message);
+                self.0.findings.warning(ignored.name, message);
             }
         }
         let text = match content {
             Ok(text) => text,
             Err(error) => {
-                let message = files::unreadable(path, error);
-                self.findings.problem(setting::CRONTAB.name, message);
+                let message = unreadable(path, error);
+                self.0.findings.problem(setting::CRONTAB.name, message);
                 return (None, None);
             }
         };
         // Without sound defaults the lines are still read, for their own problems.
         let (entries, problems) = crontab::read(path, text, &defaults.cloned().unwrap_or_default());
-        self.findings.problems.extend(problems);
+        self.0.findings.problems.extend(problems);
         (Some(entries), Some(path.clone()))
     }
 
     /// The metric that the environment itself describes.
     fn only_entry(&mut self, defaults: Option<&Defaults>) -> Option<Vec<Entry>> {
-        let name = self.parse(setting::METRIC_NAME, MetricName::from_str);
-        let source_text = self.text(setting::METRIC_VALUE);
+        let name = self.0.parse(setting::METRIC_NAME, MetricName::from_str);
+        let source_text = self.0.text(setting::METRIC_VALUE);
         let fallback = Defaults::default();
         let defaults = defaults.unwrap_or(&fallback);
         let mut options = defaults.options.clone();
         options.note(&defaults.dimensions, &source_text);
-        let source = self.keep(
+        let source = self.0.keep(
             setting::METRIC_VALUE.name,
             metric_source::parse(&source_text, &options),
         );
-        let schedule = self.parse(setting::SCHEDULE, |text| {
+        let schedule = self.0.parse(setting::SCHEDULE, |text| {
             Schedule::parse(text, defaults.zone.clone())
         });
         Some(vec![Entry {
@@ -238,12 +219,12 @@ impl<'a> Reader<'a> {
     }
 
     fn retry(&mut self) -> Option<Retry> {
-        let max = self.count(setting::RETRY_MAX, 0, RETRY_MAX_LIMIT);
-        let base = self.duration(setting::RETRY_BASE, Duration::ZERO, HOUR);
-        let cap = self.duration(setting::RETRY_CAP, Duration::ZERO, HOUR);
+        let max = self.0.count(setting::RETRY_MAX, 0, RETRY_MAX_LIMIT);
+        let base = self.0.duration(setting::RETRY_BASE, Duration::ZERO, HOUR);
+        let cap = self.0.duration(setting::RETRY_CAP, Duration::ZERO, HOUR);
         let (base, cap) = (base?, cap?);
         if base > cap {
-            self.findings.problem(
+            self.0.findings.problem(
                 setting::RETRY_BASE.name,
                 "is longer than RETRY_CAP, lower it or raise RETRY_CAP",
             );
@@ -254,97 +235,6 @@ impl<'a> Reader<'a> {
             base,
             cap,
         })
-    }
-
-    fn http(&mut self, inputs: &Inputs) -> HttpConfig {
-        let ca_bundle = files::ca_bundle(inputs.ca_bundle.as_ref(), &mut self.findings);
-        let proxy = |name| {
-            self.environment
-                .either_case(name)
-                .unwrap_or_default()
-                .into()
-        };
-        HttpConfig {
-            http_proxy: proxy("HTTP_PROXY"),
-            https_proxy: proxy("HTTPS_PROXY"),
-            all_proxy: proxy("ALL_PROXY"),
-            no_proxy: proxy("NO_PROXY"),
-            ca_bundle,
-        }
-    }
-
-    fn log(&mut self) -> Option<LogConfig> {
-        let filter = self.parse(setting::LOG_LEVEL, log::filter);
-        let format = self.parse(setting::LOG_FORMAT, log::format);
-        Some(LogConfig {
-            filter: filter?,
-            format: format?,
-        })
-    }
-
-    /// A misspelt variable would otherwise be ignored in silence.
-    fn unknown_variables(&mut self) {
-        const PREFIX: &str = "METRIC_";
-        let known = || setting::ALL.iter().map(|setting| setting.name);
-        // What all of them have in common makes none of them likelier.
-        let known_rests = || known().filter_map(|name| name.strip_prefix(PREFIX));
-        for name in self.environment.names() {
-            let Some(rest) = name.strip_prefix(PREFIX) else {
-                continue;
-            };
-            if !known_rests().any(|known| known == rest) {
-                let message = match nearest(rest, known_rests()) {
-                    Some(nearest) => format!("is not known, did you mean {PREFIX}{nearest}?"),
-                    None => "is not known, --help lists the variables".to_owned(),
-                };
-                self.findings.warning(&excerpt(name), message);
-            }
-        }
-        for name in self.environment.unreadable() {
-            if known().any(|known| known == name) {
-                self.findings.problem(name, "is not UTF-8 text");
-            }
-        }
-    }
-
-    fn text(&self, setting: Setting) -> String {
-        let given = self.environment.get(setting);
-        given.unwrap_or(setting.default).to_owned()
-    }
-
-    /// For a setting that has no place for a secret.
-    fn parse<T, E: fmt::Display>(
-        &mut self,
-        setting: Setting,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        let text = self.text(setting);
-        match parse(&text) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.findings.refused(setting.name, &text, error);
-                None
-            }
-        }
-    }
-
-    fn duration(&mut self, setting: Setting, low: Duration, high: Duration) -> Option<Duration> {
-        self.parse(setting, |text| duration(text, low, high))
-    }
-
-    fn count(&mut self, setting: Setting, min: u64, max: u64) -> Option<u64> {
-        self.parse(setting, |text| count(text, min, max))
-    }
-
-    /// For a setting that has a place for a secret.
-    fn keep<T, E: fmt::Display>(&mut self, setting: &str, parsed: Result<T, E>) -> Option<T> {
-        match parsed {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.findings.problem(setting, error);
-                None
-            }
-        }
     }
 }
 

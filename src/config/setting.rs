@@ -1,35 +1,9 @@
 //! The name, the default and the meaning of every environment variable. `--help` and
 //! the README's table are made from these.
 
-/// One environment variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// The variable.
-    pub name: &'static str,
-    /// What holds when it is unset or empty; empty for nothing.
-    pub default: &'static str,
-    /// What it does, in one line.
-    pub help: &'static str,
-}
+use settings::Setting;
 
-macro_rules! settings {
-    ($($(#[$comment:meta])* $name:ident = $default:expr, $help:literal;)+) => {
-        $(
-            $(#[$comment])*
-            #[doc = $help]
-            pub const $name: Setting = Setting {
-                name: stringify!($name),
-                default: $default,
-                help: $help,
-            };
-        )+
-
-        /// Every variable that the publisher itself reads, in the order of `--help`.
-        pub const ALL: &[Setting] = &[$($name),+];
-    };
-}
-
-settings! {
+settings::settings! {
     AWS_REGION = "", "the region, for example us-east-1; AWS_DEFAULT_REGION or the profile's region also serve";
     METRIC_NAMESPACE = "CustomMetrics", "the namespace, 1-255 printable ASCII characters, not beginning with ':' or AWS/";
     METRIC_NAME = "TestMetric", "the metric's name";

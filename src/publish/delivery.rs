@@ -12,7 +12,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use super::isolation::{Isolation, Part};
-use super::{Failure, Retry, Verdict};
+use super::{Failure, Retry, Verdict, named_members, sent_alone};
 use crate::outbox::Batch;
 
 /// One batch on its way, whole or in parts.
@@ -185,7 +185,7 @@ impl Delivery {
         }
         match reason {
             Reason::TooLarge => self.isolation.halve(&part),
-            _ => self.isolation.narrow(&part, &failure.named_members()),
+            _ => self.isolation.narrow(&part, &named_members(&failure)),
         }
         Some(Outcome::Splitting(failure))
     }
@@ -236,7 +236,7 @@ impl Delivery {
                 Reason::BadPoint if service_works || all_known => Outcome::Rejected(batch, failure),
                 Reason::TooLarge if service_works => Outcome::Rejected(batch, failure),
                 Reason::Unknown if service_works => Outcome::Parked(batch, failure),
-                _ => Outcome::Held(failure.of(&batch)),
+                _ => Outcome::Held(sent_alone(failure, &batch)),
             }
         });
         judged.collect()

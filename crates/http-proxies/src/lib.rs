@@ -18,8 +18,10 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 mod bypass;
+mod config;
 
 use bypass::Bypass;
+pub use config::HttpConfig;
 
 /// The proxies and what goes past them.
 pub struct Proxies {

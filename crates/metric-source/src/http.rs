@@ -12,7 +12,6 @@ mod headers;
 mod names;
 mod url;
 
-pub use client::HttpConfig;
 pub(crate) use client::{HttpClient, HttpError, Page, Request};
 pub(crate) use headers::{HeadersError, HeadersFile};
 pub(crate) use names::Resolver;

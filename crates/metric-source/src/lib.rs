@@ -50,7 +50,7 @@ mod timestamp;
 
 pub(crate) use grammar::number;
 pub use grammar::{NumberError, ParseSourceError, kinds, parse};
-pub use http::HttpConfig;
+pub use http_proxies::HttpConfig;
 pub use options::{Options, Uses};
 pub use text::{SourceText, shown};
 

@@ -2,9 +2,10 @@
 
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
+use settings::{Findings, Problem};
 
 use super::overview::Overview;
-use crate::config::{Entry, Findings, Problem};
+use crate::config::Entry;
 
 /// The whole answer. Without an overview it holds the problems alone.
 pub(super) fn document(overview: Option<&Overview<'_>>, findings: &Findings) -> Value {

@@ -6,9 +6,10 @@ use std::io::{self, Write};
 
 use chrono::SecondsFormat;
 use diagnostics::one_line;
+use settings::Findings;
 
 use super::overview::Overview;
-use crate::config::{Entry, Findings};
+use crate::config::Entry;
 
 /// Prints what is wrong, one `SETTING: problem` a line.
 pub(super) fn problems(err: &mut impl Write, findings: &Findings) -> io::Result<()> {

@@ -2,9 +2,9 @@
 
 use std::iter::successors;
 
+use aws_connection::Origin;
 use chrono::{DateTime, Utc};
 
-use crate::cloudwatch::Origin;
 use crate::config::{Config, Entry};
 
 /// How many of the next firings are shown: enough to see a step and the turn of a day.
@@ -31,8 +31,10 @@ impl Overview<'_> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use settings::Findings;
+
     use super::*;
-    use crate::config::{Findings, Inputs};
+    use crate::config::Inputs;
 
     /// The configuration of a crontab, or of the variables alone.
     pub(in crate::cli::check) fn read(

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use diagnostics::{excerpt, shown_path};
 use metric_source::shown;
+use settings::{Environment, Setting};
 
-use crate::config::Environment;
 use crate::config::setting::{
-    ALL, CRONTAB, FOREIGN, METRIC_HTTP_HEADERS_FILE, METRIC_VALUE, SPOOL_DIR, Setting,
+    ALL, CRONTAB, FOREIGN, METRIC_HTTP_HEADERS_FILE, METRIC_VALUE, SPOOL_DIR,
 };
 
 /// Those that name a file or a folder.

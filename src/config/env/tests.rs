@@ -1,6 +1,7 @@
 //! What holds for every environment.
 
 use proptest::prelude::*;
+use settings::{count, duration};
 use test_support::cases;
 
 use super::*;
@@ -81,7 +82,8 @@ proptest! {
         if let Ok(HealthAddr::Http(addr)) = HealthAddr::parse(&text) {
             prop_assert!(!addr.ends_with(":0") && addr.is_ascii());
         }
-        let _ = (Region::parse(&text), switch(&text), log::filter(&text), log::format(&text));
+        let _ = (Region::parse(&text), switch(&text));
+        let _ = (telemetry::filter(&text), telemetry::format(&text));
     }
 
     #[test]

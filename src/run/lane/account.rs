@@ -13,7 +13,7 @@ use super::round::{Delivered, Ending};
 use crate::clock::Clock;
 use crate::health::brief;
 use crate::outbox::Batch;
-use crate::publish::{Failure, Sink};
+use crate::publish::{Failure, Sink, hint};
 use crate::run::store::Share;
 use crate::run::{millis, rfc3339};
 
@@ -117,7 +117,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             attempts,
             points_held = held,
             error = chain(failure),
-            hint = failure.hint(),
+            hint = hint(failure),
             "publish failed"
         );
     }

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use cw_publisher::config::setting::{ALL, FOREIGN, SPOOL_DIR};
-use cw_publisher::config::{Config, Environment, Findings, HealthAddr, Inputs};
+use cw_publisher::config::{Config, HealthAddr, Inputs, crontab_path};
 use serde_json::Value;
+use settings::{Environment, Findings};
 
 use super::{json, list, text};
 
@@ -44,7 +45,7 @@ pub(super) fn config(variables: &Variables, crontab: Option<(PathBuf, String)>) 
     ));
     let environment = Environment::from_iter(environment);
     if let Some((path, _)) = &crontab {
-        assert_eq!(*path, environment.crontab().0);
+        assert_eq!(*path, crontab_path(&environment).0);
     }
     let spool_dir = environment.get(SPOOL_DIR).map(|dir| (dir.into(), Ok(())));
     let inputs = Inputs {

@@ -5,13 +5,12 @@
 //! answer. Sources ask once a minute, so a pool would only hold idle connections, and
 //! dropping the future leaves nothing behind. There is no timeout in here.
 
-use std::fmt;
-
 use blocking_io::Files;
 use diagnostics::excerpt_bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Empty};
+use http_proxies::HttpConfig;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 
@@ -24,28 +23,6 @@ use crate::READ_MAX;
 const REDIRECTS_MAX: usize = 5;
 /// Longest head of a response: hyper's own bound of 400 KiB is far above what servers send.
 const HEAD_MAX: usize = 64 * 1024;
-
-/// What a client needs to know of the machine it runs on.
-#[derive(Clone, Default)]
-pub struct HttpConfig {
-    /// URL of the proxy for `http` (`HTTP_PROXY`); empty for none.
-    pub http_proxy: String,
-    /// URL of the proxy for `https` (`HTTPS_PROXY`); empty for none.
-    pub https_proxy: String,
-    /// URL of the proxy where neither of the above is given (`ALL_PROXY`).
-    pub all_proxy: String,
-    /// Hosts that are asked without a proxy, comma-separated (`NO_PROXY`).
-    pub no_proxy: String,
-    /// Certificates in PEM that are trusted in the place of the system's (`AWS_CA_BUNDLE`).
-    pub ca_bundle: Option<Vec<u8>>,
-}
-
-/// The proxies are left out: their URLs may hold passwords.
-impl fmt::Debug for HttpConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpConfig").finish_non_exhaustive()
-    }
-}
 
 /// A client, made once. Certificates are read at the first use of `https`.
 #[derive(Debug)]

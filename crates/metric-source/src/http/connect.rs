@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::PROXY_AUTHORIZATION;
 use http::{HeaderMap, Uri};
-use http_proxies::Proxies;
+use http_proxies::{HttpConfig, Proxies};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-use super::client::{HttpConfig, HttpError};
+use super::client::HttpError;
 use super::names::Resolver;
 use super::url::HttpUrl;
 
@@ -63,15 +63,9 @@ impl Connector {
         let mut tcp = HttpConnector::new_with_resolver(names);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let proxies = Proxies::new(
-            &config.http_proxy,
-            &config.https_proxy,
-            &config.all_proxy,
-            &config.no_proxy,
-        );
         Self {
             tcp,
-            proxies,
+            proxies: config.proxies(),
             ca_bundle: config.ca_bundle,
             tls: OnceCell::new(),
         }

@@ -8,6 +8,8 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::server::{Server, closed_port, head, ok, status};
+use http_proxies::HttpConfig;
+
 use super::*;
 use crate::READ_MAX;
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use settings::Place;
 use test_support::cases;
 
 use super::*;
-use crate::config::Place;
 
 /// Reads a text and checks where its problems are.
 fn read_any(text: &str) -> Result<Vec<Entry>, TestCaseError> {
