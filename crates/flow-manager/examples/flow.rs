@@ -35,6 +35,8 @@ const VERSION: u64 = 1;
 const MAX_LINE: usize = 1_048_576;
 /// Nested objects and arrays of a line.
 const MAX_DEPTH: usize = 64;
+/// Bytes of a name, an actor, an event.
+const MAX_NAME: usize = 256;
 /// What may wait for its acknowledgement: so many, and so many bytes.
 const KEPT_EVENTS: usize = 10_000;
 const KEPT_BYTES: usize = 16 * 1_048_576;
@@ -124,14 +126,23 @@ impl Flow {
     }
 
     fn event(&self, name: &str, data: Value) -> Result<(), Refused> {
-        self.keep(json!({"type": "event", "name": name, "data": data}))
+        let line = json!({"type": "event", "name": name, "data": data});
+        self.keep(&[name], line)
     }
 
     fn actor(&self, actor: &str, event: &str, data: Value) -> Result<(), Refused> {
-        self.keep(json!({"type": "actor", "actor": actor, "event": event, "data": data}))
+        let line = json!({"type": "actor", "actor": actor, "event": event, "data": data});
+        self.keep(&[actor, event], line)
     }
 
-    fn keep(&self, mut message: Value) -> Result<(), Refused> {
+    fn keep(&self, names: &[&str], mut message: Value) -> Result<(), Refused> {
+        if !names
+            .iter()
+            .all(|name| (1..=MAX_NAME).contains(&name.len()))
+        {
+            let limits = format!("a name has 1 to {MAX_NAME} bytes");
+            return Err(Refused("not_sendable", limits));
+        }
         let mut state = self.state();
         let seq = state.last_seq + 1;
         message["seq"] = seq.into();

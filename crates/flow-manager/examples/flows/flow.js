@@ -12,6 +12,7 @@ const net = require("node:net");
 
 const VERSION = 1;
 const MAX_LINE = 1_048_576; // bytes of a line with its newline
+const MAX_NAME = 256; // bytes of a name, an actor, an event
 const MAX_DEPTH = 64; // nested objects and arrays of a line
 const KEPT_EVENTS = 10_000; // what may wait for its acknowledgement: so many,
 const KEPT_BYTES = 16 * 1_048_576; // and so many bytes
@@ -93,11 +94,11 @@ class Flow {
   get unacknowledged() { return this.#sent.length + this.#waiting.length; }
 
   event(name, data = {}) {
-    this.#keep({ type: "event", name, data });
+    this.#keep({ type: "event", name }, data);
   }
 
   actor(actor, event, data = {}) {
-    this.#keep({ type: "actor", actor, event, data });
+    this.#keep({ type: "actor", actor, event }, data);
   }
 
   // Resolves when something more is kept. Not for `handle`: acknowledgements come behind the commands.
@@ -109,9 +110,14 @@ class Flow {
     return this.unacknowledged < KEPT_EVENTS && this.#keptBytes + more <= KEPT_BYTES;
   }
 
-  #keep(message) {
+  #keep(names, data) {
+    for (const name of Object.values(names)) {
+      if (typeof name !== "string" || !name || Buffer.byteLength(name) > MAX_NAME) {
+        throw new FlowError("not_sendable", `a name is a text of 1 to ${MAX_NAME} bytes`);
+      }
+    }
     const seq = this.#lastSeq + 1;
-    const line = lineOf({ seq, ...message });
+    const line = lineOf({ seq, ...names, data });
     if (!this.#hasRoom(line.length)) throw new FlowError("buffer_full", "too much is not yet acknowledged");
     this.#lastSeq = seq;
     this.#keptBytes += line.length;

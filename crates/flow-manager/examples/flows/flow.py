@@ -22,6 +22,7 @@ import uuid
 
 VERSION = 1
 MAX_LINE = 1_048_576        # bytes of a line with its newline
+MAX_NAME = 256              # bytes of a name, an actor, an event
 MAX_DEPTH = 64              # nested objects and arrays of a line
 KEPT_EVENTS = 10_000        # what may wait for its acknowledgement: so many,
 KEPT_BYTES = 16 * 1_048_576  # and so many bytes
@@ -99,10 +100,10 @@ class Flow:
         self._commands = queue.Queue(COMMANDS)
 
     def event(self, name, data=None):
-        self._keep({"type": "event", "name": name, "data": {} if data is None else data})
+        self._keep({"type": "event", "name": name}, data)
 
     def actor(self, actor, event, data=None):
-        self._keep({"type": "actor", "actor": actor, "event": event, "data": {} if data is None else data})
+        self._keep({"type": "actor", "actor": actor, "event": event}, data)
 
     def wait_for_room(self):
         """Waits until something more is kept. Not for `handle`: acknowledgements come behind the commands."""
@@ -113,10 +114,13 @@ class Flow:
         kept = len(self._sent) + len(self._waiting)
         return kept < KEPT_EVENTS and self._kept_bytes + more <= KEPT_BYTES
 
-    def _keep(self, message):
+    def _keep(self, names, data):
+        for name in names.values():
+            if not isinstance(name, str) or not 0 < len(name.encode(errors="replace")) <= MAX_NAME:
+                raise NotALine(f"a name is a text of 1 to {MAX_NAME} bytes")
         with self._changed:
             seq = self._last_seq + 1
-            line = line_of({"seq": seq, **message})
+            line = line_of({"seq": seq, **names, "data": {} if data is None else data})
             if not self._has_room(len(line)):
                 raise BufferFull
             self._last_seq = seq

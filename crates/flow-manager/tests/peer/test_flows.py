@@ -287,6 +287,8 @@ def test_what_would_be_refused_gets_no_number(flow, listener):
     connection.send_bytes(b'{"type":"message","id":"m1","command":"load","data":[' + numbers + b'],"reply":true}\n')
     assert connection.until_reply("m1")[-1]["error"]["code"] == "not_sendable"
     assert connection.command("nest", {"depth": 100}, id="m2")["error"]["code"] == "not_sendable"
+    for name in ("", "n" * 257, "ü" * 129):
+        assert connection.command("emit", {"count": 1, "name": name}, id=name)["error"]["code"] == "not_sendable"
     connection.command("emit", {"count": 1}, id="m3", reply=False)
     assert connection.receive()["seq"] == 2
 
