@@ -375,6 +375,8 @@ fn handle(flow: &Flow, command: &str, data: &Value) -> Result<Value, Refused> {
             let count = data["count"].as_u64().unwrap_or(0);
             let name = data["name"].as_str().unwrap_or("progress");
             let filling = data["filling"].as_str().unwrap_or("");
+            let delay = data["delay_seconds"].as_u64().unwrap_or(0);
+            thread::sleep(Duration::from_secs(delay));
             for done in 1..=count {
                 flow.event(name, json!({"done": done, "filling": filling}))?;
             }

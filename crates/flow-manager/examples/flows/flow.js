@@ -9,6 +9,7 @@
 
 const crypto = require("node:crypto");
 const net = require("node:net");
+const { setTimeout: sleep } = require("node:timers/promises");
 
 const VERSION = 1;
 const MAX_LINE = 1_048_576; // bytes of a line with its newline
@@ -260,7 +261,7 @@ class Flow {
 }
 
 // The commands of this example. What it returns is the reply's data.
-function handle(flow, command, data) {
+async function handle(flow, command, data) {
   if (command !== "echo") console.log(`command ${command}`);
   switch (command) {
     case "echo":
@@ -268,6 +269,7 @@ function handle(flow, command, data) {
     case "dump":
       return { language: "javascript", pid: process.pid, not_acknowledged: flow.unacknowledged };
     case "emit":
+      await sleep((data.delay_seconds ?? 0) * 1000);
       for (let done = 1; done <= data.count; done++) {
         flow.event(data.name ?? "progress", { done, filling: data.filling ?? "" });
       }

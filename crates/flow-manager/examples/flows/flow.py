@@ -299,6 +299,7 @@ def handle(flow, command, data):
         case "dump":
             return {"language": "python", "pid": os.getpid(), "not_acknowledged": len(flow._sent) + len(flow._waiting)}
         case "emit":
+            time.sleep(data.get("delay_seconds", 0))
             for number in range(data["count"]):
                 flow.event(data.get("name", "progress"), {"done": number + 1, "filling": data.get("filling", "")})
             return {"emitted": data["count"]}

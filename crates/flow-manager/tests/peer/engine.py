@@ -94,8 +94,8 @@ class Engine:
     def docker(self, *words):
         return run("docker", "--host", self.url, *words).decode().strip()
 
-    def make_image(self):
-        """busybox, Python, Node and the three flows."""
+    def make_image(self, flow=None):
+        """busybox, Python, Node and the three flows, that in Rust as it was built for the tests or for a benchmark."""
         root = pathlib.Path(self._folder, "image")
         for name in ("bin", "etc", "tmp", "app", "usr/bin"):
             (root / name).mkdir(parents=True)
@@ -104,7 +104,7 @@ class Engine:
             with contextlib.suppress(FileExistsError):
                 (root / "bin" / applet).symlink_to("busybox")
         (root / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\nguest:x:1000:1000::/tmp:/bin/sh\n")
-        flow = pathlib.Path(scripted.words_of("rust")[0])
+        flow = flow or pathlib.Path(scripted.words_of("rust")[0])
         node = pathlib.Path(shutil.which("node") or "node")
         python = PYTHON.resolve()
         take_program(root, flow, "app/flow")
