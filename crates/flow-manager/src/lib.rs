@@ -1,9 +1,12 @@
 //! Manages containers ("flows") over Socket.IO, and talks to each through a Unix socket.
 //!
-//! [`flow`] is the socket of the flows and can be used alone.
+//! Each part can be used alone: [`containers`] makes and watches the containers, [`flow`] is
+//! the socket of the programs in them.
 
+pub mod containers;
 pub mod failure;
 pub mod flow;
 pub mod json;
 pub mod model;
+pub mod policy;
 pub mod time;

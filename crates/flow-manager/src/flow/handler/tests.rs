@@ -356,7 +356,7 @@ async fn flood_is_read_slower_and_nothing_is_dropped() {
             .await;
     }
     while flow.hear().await["seq"] != 250 {}
-    assert!(begun.elapsed() >= Duration::from_secs(2));
+    assert!(begun.elapsed() >= Duration::from_millis(1500));
     let expected: Vec<_> = (1..=250).map(|seq| format!("n {seq}")).collect();
     assert_eq!(fixture.events(), expected);
 }
