@@ -30,18 +30,25 @@ impl Engine {
     }
 
     /// With headers; the status if it is refused.
-    pub(crate) async fn try_connect(address: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+    pub(crate) async fn try_connect(
+        address: SocketAddr,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, u16> {
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
         let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {
-            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
+            request
+                .headers_mut()
+                .insert(*name, HeaderValue::from_str(value).unwrap());
         }
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let connected = within("the upgrade", client_async(request, stream)).await;
         let socket = match connected {
             Ok((socket, _)) => socket,
-            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => return Err(answer.status().as_u16()),
+            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => {
+                return Err(answer.status().as_u16());
+            }
             Err(error) => panic!("{error}"),
         };
         let mut engine = Self {
@@ -89,6 +96,11 @@ impl Engine {
         }
     }
 
+    /// Forgets the frames that were looked past.
+    pub(crate) fn forget(&mut self) {
+        self.queue.retain(|frame| frame.starts_with("43"));
+    }
+
     /// The first frame that is wanted, in the queue or to come; others keep their places.
     pub(crate) async fn find<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
         for at in 0..self.queue.len() {
@@ -115,7 +127,9 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(program: &Program, token: &str) -> Self {
-        Self::try_connect(program, &json!({"token": token})).await.unwrap()
+        Self::try_connect(program, &json!({"token": token}))
+            .await
+            .unwrap()
     }
 
     /// The code, if it is refused.
@@ -134,7 +148,9 @@ impl Client {
     /// Sends a request; the number of its acknowledgement.
     pub(crate) async fn begin(&mut self, event: &str, body: &Value) -> u64 {
         self.asked += 1;
-        self.engine.send(format!("42{}{}", self.asked, json!([event, body]))).await;
+        self.engine
+            .send(format!("42{}{}", self.asked, json!([event, body])))
+            .await;
         self.asked
     }
 
@@ -143,7 +159,8 @@ impl Client {
         let prefix = format!("43{number}");
         let found = self.engine.find(|frame| {
             let rest = frame.strip_prefix(&prefix)?;
-            rest.starts_with('[').then(|| serde_json::from_str::<Value>(rest).unwrap()[0].take())
+            rest.starts_with('[')
+                .then(|| serde_json::from_str::<Value>(rest).unwrap()[0].take())
         });
         found.await.expect("it is acknowledged")
     }
@@ -176,13 +193,18 @@ impl Client {
             let data: Value = serde_json::from_str(data).unwrap();
             wanted(&data).then_some(data)
         });
-        found.await.unwrap_or_else(|| panic!("disconnected before {name}"))
+        found
+            .await
+            .unwrap_or_else(|| panic!("disconnected before {name}"))
     }
 
     /// Creates a container and starts it.
     pub(crate) async fn run(&mut self, name: &str) -> Value {
-        let created = self.must("create_container", json!({"image": "flow:1", "name": name})).await;
-        self.must("start_container", json!({"container_id": name})).await;
+        let created = self
+            .must("create_container", json!({"image": "flow:1", "name": name}))
+            .await;
+        self.must("start_container", json!({"container_id": name}))
+            .await;
         created["container"].clone()
     }
 }

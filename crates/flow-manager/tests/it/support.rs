@@ -38,6 +38,12 @@ pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     }
 }
 
+/// A port that was free a moment ago, for a program whose log does not tell its own.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 /// A place on disk and an engine; the program may be started in it more than once.
 pub(crate) struct Site {
     pub(crate) engine: DockerLocal,
@@ -67,7 +73,9 @@ impl Site {
         ];
         Self {
             engine,
-            settings: settings.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+            settings: settings
+                .map(|(name, value)| (name.to_owned(), value))
+                .to_vec(),
             place,
         }
     }
@@ -84,15 +92,29 @@ impl Site {
     /// The folders of containers.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let folders = std::fs::read_dir(self.state().join("c"));
-        let folders = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
+        let folders = folders
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path());
         folders.collect()
     }
 
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flow-manager"));
         let settings = self.settings.iter().map(|(name, value)| (name, value));
-        command.env_clear().envs(settings).stdin(Stdio::null()).kill_on_drop(true);
         command
+            .env_clear()
+            .envs(settings)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Where it was told to listen, if that names a port.
+    fn given_address(&self) -> Option<SocketAddr> {
+        let (_, listen) = self.settings.iter().find(|(name, _)| name == "LISTEN")?;
+        let address: SocketAddr = listen.parse().ok()?;
+        (address.port() > 0).then_some(address)
     }
 
     /// Starts the program and waits until it is ready.
@@ -118,10 +140,30 @@ impl Site {
                 keeps.lock().unwrap().push(line);
             }
         });
-        let program = Program { child, log, address: None };
-        until("the program to listen", || program.line("listening").is_some()).await;
-        let listening = program.line("listening").unwrap();
-        let address = listening["address"].as_str().unwrap().parse().ok();
+        let program = Program {
+            child,
+            log,
+            address: None,
+        };
+        let address = match self.given_address() {
+            Some(address) => {
+                within("the program to listen", async {
+                    while TcpStream::connect(address).await.is_err() {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                })
+                .await;
+                Some(address)
+            }
+            None => {
+                until("the program to listen", || {
+                    program.line("listening").is_some()
+                })
+                .await;
+                let listening = program.line("listening").unwrap();
+                listening["address"].as_str().unwrap().parse().ok()
+            }
+        };
         Program { address, ..program }
     }
 }
@@ -140,7 +182,9 @@ impl Program {
     /// The first line of the log with this message.
     pub(crate) fn line(&self, message: &str) -> Option<Value> {
         let log = self.log.lock().unwrap();
-        let mut lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut lines = log
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.find(|line| line["message"] == message)
     }
 
@@ -154,13 +198,23 @@ impl Program {
 
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.pid().to_string();
-        let sent = std::process::Command::new("kill").args(["-s", signal, &pid]).status();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", signal, &pid])
+            .status();
         assert!(sent.unwrap().success());
     }
 
     pub(crate) async fn stop(mut self) -> ExitStatus {
         self.signal("TERM");
-        within("the program to stop", self.child.wait()).await.unwrap()
+        within("the program to stop", self.child.wait())
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn stop_without_signal(mut self) -> ExitStatus {
+        within("the program to stop", self.child.wait())
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn kill(mut self) {
@@ -170,7 +224,10 @@ impl Program {
     /// Resident memory in KiB.
     pub(crate) fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
@@ -189,6 +246,9 @@ pub(crate) async fn http(address: SocketAddr, request: &[u8]) -> (u16, String) {
     let mut answer = Vec::new();
     let _ = within("an answer", stream.read_to_end(&mut answer)).await;
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let status = answer
+        .get(9..12)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0);
     (status, answer)
 }
