@@ -14,7 +14,7 @@ use cloudwatch_metric::{Namespace, Point};
 
 mod batch;
 mod copy;
-mod losses;
+mod dropped;
 mod metrics;
 mod parked;
 mod restore;
@@ -22,8 +22,8 @@ mod restore;
 pub use batch::{BATCH_BYTES_MAX, BATCH_POINTS_MAX, Batch};
 use copy::DiskCopy;
 pub use copy::{Change, Lend, Removed};
-use losses::Tally;
-pub use losses::{Losses, Lost, Reason};
+use dropped::Tally;
+pub use dropped::{Dropped, Lost, Reason};
 use metrics::Metrics;
 pub use parked::PARKED_RETRY;
 use parked::Parked;
@@ -42,7 +42,7 @@ pub type Id = u64;
 
 /// A point with its place.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Held {
+pub struct QueuedPoint {
     /// The place in the order of arrival.
     pub id: Id,
     /// The point itself.
@@ -69,7 +69,7 @@ pub struct Outbox {
     points: BTreeMap<Id, Point>,
     metrics: Metrics,
     queues: BTreeMap<Namespace, Queue>,
-    losses: Losses,
+    losses: Dropped,
     /// No point held is older; none if no point was held since it was last made sure.
     oldest: Option<DateTime<Utc>>,
     /// Counts the changes of what is held.
@@ -91,7 +91,7 @@ struct Queue {
     parked: Parked,
     /// The id that the next batch of the backlog begins at.
     backlog_from: Id,
-    losses: Losses,
+    losses: Dropped,
 }
 
 impl Queue {
@@ -115,7 +115,7 @@ impl Outbox {
             points: BTreeMap::new(),
             metrics: Metrics::default(),
             queues: BTreeMap::new(),
-            losses: Losses::default(),
+            losses: Dropped::default(),
             oldest: None,
             revision: 0,
             on_disk: None,
@@ -134,7 +134,7 @@ impl Outbox {
                 queue.tick_start = id;
                 queue.tick_at = Some(point.at);
             }
-            self.insert(Held { id, point });
+            self.insert(QueuedPoint { id, point });
             while let Some((_, point, reason)) = self.overflow() {
                 self.lose(&point, reason, &mut lost);
             }
@@ -159,7 +159,7 @@ impl Outbox {
 
     /// Makes a tick backlog, after its retries are spent. One that came in meanwhile
     /// stays the newest.
-    pub fn postpone(&mut self, batch: &Batch) {
+    pub fn demote(&mut self, batch: &Batch) {
         let next_id = self.next_id;
         if let Some(queue) = self.queues.get_mut(batch.namespace())
             && batch.first_id() >= queue.tick_start
@@ -186,7 +186,7 @@ impl Outbox {
     /// Removes the points that the service would refuse for their age.
     pub fn expire(&mut self, now: DateTime<Utc>) -> Option<Lost> {
         let limit = now - AGE_MAX;
-        // Asked before each request, it looks at all points only when one is to go.
+        // FileRead before each request, it looks at all points only when one is to go.
         if self.oldest.is_none_or(|oldest| oldest > limit) {
             return None;
         }
@@ -237,15 +237,15 @@ impl Outbox {
 
     /// The losses of one namespace since this process began.
     #[must_use]
-    pub fn losses_of(&self, namespace: &Namespace) -> Losses {
+    pub fn dropped_of(&self, namespace: &Namespace) -> Dropped {
         self.queues
             .get(namespace)
-            .map_or_else(Losses::default, |q| q.losses)
+            .map_or_else(Dropped::default, |q| q.losses)
     }
 
     /// The losses of all namespaces, of what was restored included.
     #[must_use]
-    pub fn losses(&self) -> Losses {
+    pub fn dropped(&self) -> Dropped {
         self.losses
     }
 
@@ -258,8 +258,8 @@ impl Outbox {
 
     /// All that is held, in order of arrival.
     #[cfg(test)]
-    pub(crate) fn held(&self) -> impl Iterator<Item = Held> {
-        self.points.iter().map(|(id, point)| Held {
+    pub(crate) fn held(&self) -> impl Iterator<Item = QueuedPoint> {
+        self.points.iter().map(|(id, point)| QueuedPoint {
             id: *id,
             point: point.clone(),
         })
@@ -285,8 +285,8 @@ impl Outbox {
         self.queues.entry(namespace.clone()).or_default()
     }
 
-    fn insert(&mut self, held: Held) {
-        let Held { id, mut point } = held;
+    fn insert(&mut self, held: QueuedPoint) {
+        let QueuedPoint { id, mut point } = held;
         self.remove(id);
         self.metrics.share(&mut point.metric);
         self.next_id = self.next_id.max(id + 1);

@@ -1,13 +1,13 @@
-//! The clock's edge: one `tokio-cron-scheduler` job that beats once a minute or once
-//! a second. A beat only wakes its receiver, which works out with
-//! [`moments`](cron_schedule::moments) what passed since the last one; so a beat
+//! The clock's edge: one `tokio-cron-scheduler` job that ticks once a minute or once
+//! a second. A tick only wakes its receiver, which works out with
+//! [`elapsed_ticks`](cron_schedule::elapsed_ticks) what passed since the last one; so a tick
 //! that is late, doubled or lost costs nothing.
 
 use std::error::Error;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use cron_schedule::Beat;
+use cron_schedule::TickRate;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -16,7 +16,7 @@ use tracing::{error, warn};
 
 use crate::clock;
 
-/// How late a beat may be: the library looks every 500 ms whether its job is due.
+/// How late a tick may be: the library looks every 500 ms whether its job is due.
 const LATE_MAX: Duration = Duration::from_secs(2);
 
 /// Longest wait for the library to forget a job.
@@ -45,15 +45,15 @@ pub enum TickerError {
 }
 
 impl Ticker {
-    /// Starts the clock. The receiver gets a beat soon (within half a second or so) after
+    /// Starts the clock. The receiver gets a tick soon (within half a second or so) after
     /// every whole minute or second; while one waits to be taken, further ones are dropped.
-    pub async fn start(beat: Beat) -> Result<(Self, mpsc::Receiver<()>), TickerError> {
-        let mut clock = Clock::start(beat).await?;
-        let (beats, receiver) = mpsc::channel(1);
+    pub async fn start(rate: TickRate) -> Result<(Self, mpsc::Receiver<()>), TickerError> {
+        let mut clock = Clock::start(rate).await?;
+        let (ticks, receiver) = mpsc::channel(1);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             tokio::select! {
-                () = clock.forward(&beats) => {}
+                () = clock.forward(&ticks) => {}
                 _ = stopped => {}
             }
             clock.shut_down().await;
@@ -65,37 +65,37 @@ impl Ticker {
     pub async fn stop(self) {
         drop(self.stop);
         if let Err(error) = self.task.await {
-            error!(%error, "ticker ended in disorder");
+            error!(%error, "ticker task panicked");
         }
     }
 }
 
-/// The system's clock, which beats with `tokio-cron-scheduler`.
+/// The system's clock, which ticks with `tokio-cron-scheduler`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl clock::Clock for SystemClock {
-    type Beats = SystemBeats;
+    type Ticks = SystemTicks;
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock's edge")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }
 
-    async fn beats(&self, beat: Beat) -> Result<SystemBeats, Box<dyn Error + Send + Sync>> {
-        let (ticker, receiver) = Ticker::start(beat).await?;
-        Ok(SystemBeats { ticker, receiver })
+    async fn ticks(&self, rate: TickRate) -> Result<SystemTicks, Box<dyn Error + Send + Sync>> {
+        let (ticker, receiver) = Ticker::start(rate).await?;
+        Ok(SystemTicks { ticker, receiver })
     }
 }
 
-/// The beats of the system's clock.
+/// The ticks of the system's clock.
 #[derive(Debug)]
-pub struct SystemBeats {
+pub struct SystemTicks {
     ticker: Ticker,
     receiver: mpsc::Receiver<()>,
 }
 
-impl clock::Beats for SystemBeats {
+impl clock::Ticks for SystemTicks {
     async fn next(&mut self) {
         if self.receiver.recv().await.is_none() {
             // Only a ticker that was stopped is silent for good.
@@ -111,51 +111,51 @@ impl clock::Beats for SystemBeats {
 /// The scheduler with its one job.
 struct Clock {
     scheduler: JobScheduler,
-    beat: Beat,
+    rate: TickRate,
     job: Job,
     sender: mpsc::Sender<()>,
-    beats: mpsc::Receiver<()>,
+    ticks: mpsc::Receiver<()>,
 }
 
 impl Clock {
-    async fn start(beat: Beat) -> Result<Self, TickerError> {
+    async fn start(rate: TickRate) -> Result<Self, TickerError> {
         let scheduler = JobScheduler::new()
             .await
             .map_err(|source| TickerError::SetUp { source })?;
-        // A beat that waits says all that further ones would.
-        let (sender, beats) = mpsc::channel(1);
-        let job = add_job(&scheduler, beat, &sender).await?;
+        // A tick that waits says all that further ones would.
+        let (sender, ticks) = mpsc::channel(1);
+        let job = add_job(&scheduler, rate, &sender).await?;
         scheduler
             .start()
             .await
             .map_err(|source| TickerError::Start { source })?;
         Ok(Self {
             scheduler,
-            beat,
+            rate,
             job,
             sender,
-            beats,
+            ticks,
         })
     }
 
-    /// Passes beats on until nobody takes them any more.
+    /// Passes ticks on until nobody takes them any more.
     ///
     /// The library waits for the wall clock to reach the job's next time. When the clock
     /// is put back that may take hours, so a job that stays silent is made anew.
     async fn forward(&mut self, receiver: &mpsc::Sender<()>) {
-        let silence_max = self.beat.period() + LATE_MAX;
+        let silence_max = self.rate.period() + LATE_MAX;
         while !receiver.is_closed() {
-            if timeout(silence_max, self.beats.recv()).await.is_ok() {
-                // Full means that the receiver has a beat to come back to.
+            if timeout(silence_max, self.ticks.recv()).await.is_ok() {
+                // Full means that the receiver has a tick to come back to.
                 let _ = receiver.try_send(());
                 continue;
             }
             warn!(
                 silent_s = silence_max.as_secs(),
-                "clock gave no beat, its job is made anew"
+                "clock did not tick, recreating its job"
             );
             self.remove_job().await;
-            match add_job(&self.scheduler, self.beat, &self.sender).await {
+            match add_job(&self.scheduler, self.rate, &self.sender).await {
                 Ok(job) => self.job = job,
                 Err(error) => error!(%error, "clock's job could not be made anew"),
             }
@@ -184,12 +184,12 @@ impl Clock {
 
 async fn add_job(
     scheduler: &JobScheduler,
-    beat: Beat,
+    rate: TickRate,
     sender: &mpsc::Sender<()>,
 ) -> Result<Job, TickerError> {
-    let expression = match beat {
-        Beat::Minute => "0 * * * * *",
-        Beat::Second => "* * * * * *",
+    let expression = match rate {
+        TickRate::Minute => "0 * * * * *",
+        TickRate::Second => "* * * * * *",
     };
     let failed = |source| TickerError::Add { expression, source };
     let sender = sender.clone();
@@ -205,23 +205,23 @@ async fn add_job(
 mod tests {
     use super::*;
 
-    /// Long enough for two beats a second apart and a job made anew between them.
+    /// Long enough for two ticks a second apart and a job made anew between them.
     const PATIENCE: Duration = Duration::from_secs(20);
 
     #[tokio::test]
     async fn clock_beats_every_second_until_it_is_stopped() {
-        let (ticker, mut beats) = Ticker::start(Beat::Second).await.unwrap();
+        let (ticker, mut ticks) = Ticker::start(TickRate::Second).await.unwrap();
         for _ in 0..2 {
-            assert_eq!(timeout(PATIENCE, beats.recv()).await, Ok(Some(())));
+            assert_eq!(timeout(PATIENCE, ticks.recv()).await, Ok(Some(())));
         }
         ticker.stop().await;
-        while beats.try_recv().is_ok() {}
-        assert!(beats.is_closed());
+        while ticks.try_recv().is_ok() {}
+        assert!(ticks.is_closed());
     }
 
     #[tokio::test]
     async fn clock_put_back_beats_again() {
-        let mut clock = Clock::start(Beat::Second).await.unwrap();
+        let mut clock = Clock::start(TickRate::Second).await.unwrap();
         // To the library, a clock that is put back is a next time far ahead.
         let far: DateTime<Utc> = "2100-01-01T00:00:00Z".parse().unwrap();
         let context = clock.scheduler.context();
@@ -231,10 +231,10 @@ mod tests {
             .unwrap();
         drop(jobs);
         let (sender, mut receiver) = mpsc::channel(1);
-        let beats = async { timeout(PATIENCE, receiver.recv()).await };
+        let ticks = async { timeout(PATIENCE, receiver.recv()).await };
         tokio::select! {
             () = clock.forward(&sender) => panic!("the receiver is there"),
-            beat = beats => assert_eq!(beat, Ok(Some(()))),
+            tick = ticks => assert_eq!(tick, Ok(Some(()))),
         }
         clock.shut_down().await;
     }

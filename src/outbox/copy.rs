@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use cloudwatch_metric::Point;
 
-use super::{Held, Id, Outbox};
+use super::{Id, Outbox, QueuedPoint};
 
 /// So many points are written at a time: a request's worth.
 const POINTS_AT_A_TIME: usize = 1000;
@@ -30,7 +30,7 @@ pub enum Change {
     /// These points are held no more.
     Removed(Vec<Removed>),
     /// These are held, and newer than all that the copy has.
-    Added(Vec<Held>),
+    Added(Vec<QueuedPoint>),
     /// It is up to this revision.
     None(u64),
 }
@@ -89,10 +89,10 @@ impl DiskCopy {
     }
 
     /// Gives away the next points that the copy lacks, none if there is none.
-    pub(super) fn give_added(&mut self, points: &BTreeMap<Id, Point>) -> Vec<Held> {
+    pub(super) fn give_added(&mut self, points: &BTreeMap<Id, Point>) -> Vec<QueuedPoint> {
         let lacking = points.range(self.given..).take(POINTS_AT_A_TIME);
         let added: Vec<_> = lacking
-            .map(|(id, point)| Held {
+            .map(|(id, point)| QueuedPoint {
                 id: *id,
                 point: point.clone(),
             })
@@ -164,7 +164,7 @@ impl Outbox {
     }
 
     /// The next points of the new copy, none at its end.
-    pub(crate) fn next_to_rewrite(&mut self) -> Vec<Held> {
+    pub(crate) fn next_to_rewrite(&mut self) -> Vec<QueuedPoint> {
         let copy = self.rewritten.as_mut();
         copy.map_or_else(Vec::new, |copy| copy.give_added(&self.points))
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use cloudwatch_metric::Namespace;
 
-use super::{Batch, Held, Id, Outbox};
+use super::{Batch, Id, Outbox, QueuedPoint};
 
 /// How long a parked point waits for its next try: what is refused for no known reason
 /// is seldom put right within minutes, and a request an hour costs next to nothing.
@@ -58,7 +58,7 @@ impl Outbox {
         batch: &Batch,
         reason: &Arc<str>,
         now: DateTime<Utc>,
-    ) -> (DateTime<Utc>, Vec<Held>) {
+    ) -> (DateTime<Utc>, Vec<QueuedPoint>) {
         let mut news = Vec::new();
         let Some(queue) = self.queues.get_mut(batch.namespace()) else {
             return (now, news);
@@ -74,7 +74,7 @@ impl Outbox {
             let before = queue.parked.0.insert(id, Try { next, reason });
             if before.is_none_or(|before| before.reason != queue.parked.0[&id].reason) {
                 let point = point.clone();
-                news.push(Held { id, point });
+                news.push(QueuedPoint { id, point });
             }
         }
         (next, news)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use cloudwatch_metric::{Namespace, Point};
-use cron_schedule::{Beat, Schedule};
+use cron_schedule::{Schedule, TickRate};
 use diagnostics::chain;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -19,8 +19,8 @@ use tokio::time::{Instant, interval_at};
 use tracing::error;
 
 use super::renewal::{self, renewed};
-use super::slot::{Sampled, Slot};
-use crate::config::{Entry, beat};
+use super::scheduled_metric::{Sampled, ScheduledMetric};
+use crate::config::{Entry, tick_rate};
 use crate::health::Status;
 
 /// How often the points of a tick are handed over until the last is there. What is due
@@ -42,7 +42,7 @@ pub(super) enum Which {
 
 /// The entries and the ticks that are being sampled.
 pub(super) struct Sampler {
-    slots: Vec<Arc<Slot>>,
+    scheduled: Vec<Arc<ScheduledMetric>>,
     timeout: Duration,
     resources: Arc<Resources>,
     status: Arc<Status>,
@@ -52,7 +52,7 @@ pub(super) struct Sampler {
     points: (mpsc::Sender<Vec<Point>>, mpsc::Receiver<Vec<Point>>),
     /// Told when the ticks under way shall end with what they have.
     enough: watch::Sender<bool>,
-    unsampled: Arc<AtomicU64>,
+    failed_samples: Arc<AtomicU64>,
 }
 
 impl Sampler {
@@ -63,47 +63,55 @@ impl Sampler {
         status: Arc<Status>,
     ) -> Self {
         Self {
-            slots: renewal::new(entries),
+            scheduled: renewal::new(entries),
             timeout,
             resources,
             status,
             ticks: JoinSet::new(),
             points: mpsc::channel(1),
             enough: watch::Sender::new(false),
-            unsampled: Arc::default(),
+            failed_samples: Arc::default(),
         }
     }
 
     /// How often the schedules must be looked at.
-    pub(super) fn beat(&self) -> Beat {
-        beat(self.slots.iter().map(|slot| &slot.entry))
+    pub(super) fn tick_rate(&self) -> TickRate {
+        tick_rate(self.scheduled.iter().map(|scheduled| &scheduled.entry))
     }
 
     /// The schedules, each once.
     pub(super) fn schedules(&self) -> HashSet<Schedule> {
-        let schedules = self.slots.iter().map(|slot| &slot.entry.schedule);
+        let schedules = self
+            .scheduled
+            .iter()
+            .map(|scheduled| &scheduled.entry.schedule);
         schedules.cloned().collect()
     }
 
     /// The namespaces that are published in.
     pub(super) fn namespaces(&self) -> HashSet<Namespace> {
-        let namespaces = self.slots.iter().map(|slot| &slot.entry.metric.namespace);
+        let namespaces = self
+            .scheduled
+            .iter()
+            .map(|scheduled| &scheduled.entry.metric.namespace);
         namespaces.cloned().collect()
     }
 
     /// Begins to sample the tick of a moment.
     pub(super) fn start(&mut self, at: DateTime<Utc>, which: Which) {
-        let due = |slot: &&Arc<Slot>| which == Which::All || slot.entry.schedule.is_due(at);
-        let slots: Vec<_> = self.slots.iter().filter(due).cloned().collect();
-        if slots.is_empty() {
+        let due = |scheduled: &&Arc<ScheduledMetric>| {
+            which == Which::All || scheduled.entry.schedule.is_due(at)
+        };
+        let scheduled: Vec<_> = self.scheduled.iter().filter(due).cloned().collect();
+        if scheduled.is_empty() {
             return;
         }
         let begun = Gathering {
-            slots,
+            scheduled,
             tick: Tick::new(at, self.timeout, self.resources.clone()),
             points: self.points.0.clone(),
             enough: self.enough.subscribe(),
-            unsampled: self.unsampled.clone(),
+            failed_samples: self.failed_samples.clone(),
         };
         self.ticks.spawn(begun.gather());
     }
@@ -118,7 +126,7 @@ impl Sampler {
                 ended = self.ticks.join_next() => match ended? {
                     Ok(yields) => self.report(yields),
                     Err(failure) => {
-                        error!(error = chain(&failure), "sampling ended in disorder");
+                        error!(error = chain(&failure), "sampling task panicked");
                     }
                 }
             }
@@ -146,15 +154,15 @@ impl Sampler {
     /// Takes new entries; one that did not change keeps its state. Thousands take
     /// a while to compare, which is none of the only thread's business.
     pub(super) async fn replace(&mut self, entries: Vec<Entry>) {
-        let old = self.slots.clone();
+        let old = self.scheduled.clone();
         match spawn_blocking(move || renewed(&old, entries)).await {
-            Ok(slots) => {
-                let old = std::mem::replace(&mut self.slots, slots);
+            Ok(scheduled) => {
+                let old = std::mem::replace(&mut self.scheduled, scheduled);
                 spawn_blocking(move || drop(old));
             }
             Err(failure) => error!(
                 error = chain(&failure),
-                "entries cannot be replaced, the old ones stay"
+                "entries not replaced, keeping the old ones"
             ),
         }
     }
@@ -177,24 +185,26 @@ impl Sampler {
     }
 
     /// Tells of the sources that had nothing to give.
-    pub(super) fn tell_silent(&self) {
-        self.slots.iter().for_each(|slot| slot.tell_if_silent());
+    pub(super) fn log_silent(&self) {
+        self.scheduled
+            .iter()
+            .for_each(|scheduled| scheduled.log_if_silent());
     }
 
     /// How many values could not be had since the start; those of the ticks under way
     /// may still come.
-    pub(super) fn unsampled(&self) -> u64 {
-        self.unsampled.load(Ordering::Relaxed)
+    pub(super) fn failed_samples(&self) -> u64 {
+        self.failed_samples.load(Ordering::Relaxed)
     }
 }
 
 /// A tick that is being sampled.
 struct Gathering {
-    slots: Vec<Arc<Slot>>,
+    scheduled: Vec<Arc<ScheduledMetric>>,
     tick: Tick,
     points: mpsc::Sender<Vec<Point>>,
     enough: watch::Receiver<bool>,
-    unsampled: Arc<AtomicU64>,
+    failed_samples: Arc<AtomicU64>,
 }
 
 /// What the sources of one namespace gave in a tick.
@@ -219,17 +229,21 @@ impl Yield {
 
 impl Gathering {
     async fn gather(mut self) -> BTreeMap<Namespace, Yield> {
-        for slot in &self.slots {
-            slot.entry.source.announce(&self.tick);
+        for scheduled in &self.scheduled {
+            scheduled.entry.source.announce(&self.tick);
         }
-        let samples = self.slots.iter().enumerate().map(async |(place, slot)| {
-            let sampled = slot.sample(&self.tick, &self.unsampled).await;
-            (place, sampled)
-        });
+        let samples = self
+            .scheduled
+            .iter()
+            .enumerate()
+            .map(async |(place, scheduled)| {
+                let sampled = scheduled.sample(&self.tick, &self.failed_samples).await;
+                (place, sampled)
+            });
         let mut yields = BTreeMap::<_, Yield>::new();
         let mut samples: FuturesUnordered<_> = samples.collect();
         let mut hand_over = interval_at(Instant::now() + HAND_OVER, HAND_OVER);
-        let mut waited_for: BTreeSet<_> = (0..self.slots.len()).collect();
+        let mut waited_for: BTreeSet<_> = (0..self.scheduled.len()).collect();
         let mut gathered = Vec::new();
         loop {
             tokio::select! {
@@ -237,7 +251,7 @@ impl Gathering {
                 sample = samples.next() => match sample {
                     Some((place, mut sampled)) => {
                         waited_for.remove(&place);
-                        let namespace = &self.slots[place].entry.metric.namespace;
+                        let namespace = &self.scheduled[place].entry.metric.namespace;
                         yields.entry(namespace.clone()).or_default().add(&mut sampled);
                         gathered.push((place, sampled.points));
                     }
@@ -249,7 +263,7 @@ impl Gathering {
         }
         hand(&self.points, &mut gathered).await;
         for place in waited_for {
-            self.slots[place].give_up(&self.tick, &self.unsampled);
+            self.scheduled[place].give_up(&self.tick, &self.failed_samples);
         }
         yields
     }

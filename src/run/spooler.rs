@@ -138,7 +138,7 @@ impl Spooler {
 
     /// Waits until a revision of the store is on disk, or the disk is known not to take
     /// it; a disk that hangs is waited for once.
-    pub(super) async fn settle(&self, revision: u64) {
+    pub(super) async fn wait_durable(&self, revision: u64) {
         let mut on_disk = self.on_disk.clone();
         let settled = on_disk.wait_for(|disk| disk.revision >= revision || disk.hangs);
         // The writing has ended only if it panicked, which was told.
@@ -175,21 +175,21 @@ impl Writing {
             let written = match timeout(self.patience, thread.written.recv()).await {
                 Ok(written) => written,
                 Err(_) => {
-                    self.tell_hanging();
+                    self.log_hanging();
                     thread.written.recv().await
                 }
             };
             let Some(written) = written else {
                 break;
             };
-            self.tell_written(written);
+            self.log_written(written);
         }
         if let Err(panic) = thread.end().await {
-            tell_panicked(&*panic, self.store.lock().held());
+            log_panicked(&*panic, self.store.lock().held());
         }
     }
 
-    fn tell_hanging(&self) {
+    fn log_hanging(&self) {
         self.on_disk.send_modify(|disk| disk.hangs = true);
         error!(
             points_held = self.store.lock().held(),
@@ -200,7 +200,7 @@ impl Writing {
         );
     }
 
-    fn tell_written(&self, written: Synced) {
+    fn log_written(&self, written: Synced) {
         let Synced { revision, event } = written;
         let points = self.store.lock().held();
         let before = *self.on_disk.borrow();
@@ -218,7 +218,7 @@ impl Writing {
             None => before.refuses,
         };
         if (before.refuses || before.hangs) && !refuses {
-            info!(points_held = points, "spool healed");
+            info!(points_held = points, "spool recovered");
         }
         self.on_disk.send_replace(OnDisk {
             revision,
@@ -228,7 +228,7 @@ impl Writing {
     }
 }
 
-fn tell_panicked(panic: &(dyn Any + Send), points: usize) {
+fn log_panicked(panic: &(dyn Any + Send), points: usize) {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
     error!(
@@ -300,7 +300,7 @@ mod tests {
         for count in 1..=3 {
             let revision = push(&store);
             assert!(!spooler.holds(revision));
-            spooler.settle(revision).await;
+            spooler.wait_durable(revision).await;
             assert!(spooler.holds(revision));
             assert_eq!(writes.try_iter().last(), Some(count));
         }
@@ -320,7 +320,7 @@ mod tests {
         let spooler = start(sync, &store, patience, &mut tasks).await;
         for _ in 0..3 {
             let revision = push(&store);
-            spooler.settle(revision).await;
+            spooler.wait_durable(revision).await;
             assert!(!spooler.holds(revision));
         }
         go_on.send(()).unwrap();
@@ -342,7 +342,7 @@ mod tests {
         let spooler = start(sync, &store, PATIENCE, &mut tasks).await;
         for holds in [false, false, true, true] {
             let revision = push(&store);
-            spooler.settle(revision).await;
+            spooler.wait_durable(revision).await;
             assert_eq!(spooler.holds(revision), holds);
         }
     }
@@ -353,7 +353,7 @@ mod tests {
         let sync = |_| panic!("on purpose");
         let spooler = start(sync, &store, PATIENCE, &mut tasks).await;
         let revision = push(&store);
-        spooler.settle(revision).await;
+        spooler.wait_durable(revision).await;
         assert!(!spooler.holds(revision));
         tasks.join_next().await.unwrap().unwrap();
     }
@@ -385,7 +385,7 @@ mod tests {
             let (store, mut tasks) = (store(), JoinSet::new());
             let spooler = start(|_| None, &store, PATIENCE, &mut tasks).await;
             let revision = push(&store);
-            spooler.settle(revision).await;
+            spooler.wait_durable(revision).await;
             assert!(spooler.holds(revision));
             go_on.send(()).unwrap();
             other.await.unwrap().unwrap();

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::spooler::SpoolThread;
 use super::{Summary, rfc3339};
-use crate::outbox::{Batch, Lend, Limits, Losses, Lost, Outbox, Reason};
+use crate::outbox::{Batch, Dropped, Lend, Limits, Lost, Outbox, Reason};
 use crate::spool::{Damage, Opened, Spool, SpoolError};
 
 mod share;
@@ -68,8 +68,8 @@ impl Store {
             Ok(((outbox, restored, lost, damage), sync))
         };
         let ((outbox, restored, lost, damage), thread) = SpoolThread::open(open).await?;
-        tell_opened(restored, damage);
-        lost.iter().for_each(tell_lost);
+        log_opened(restored, damage);
+        lost.iter().for_each(log_dropped);
         Ok((Self::new(outbox), Some(thread)))
     }
 
@@ -83,14 +83,14 @@ impl Store {
 
     /// Takes points of a tick.
     pub(super) fn push(&mut self, tick: Vec<Point>) {
-        self.outbox.push(tick).iter().for_each(tell_lost);
+        self.outbox.push(tick).iter().for_each(log_dropped);
         self.changed();
     }
 
     /// Drops what the service would refuse for its age.
     fn expire(&mut self, now: DateTime<Utc>) {
         if let Some(expired) = self.outbox.expire(now) {
-            tell_lost(&expired);
+            log_dropped(&expired);
             self.changed();
         }
     }
@@ -108,8 +108,8 @@ impl Store {
         self.changed();
     }
 
-    pub(super) fn postpone(&mut self, batch: &Batch) {
-        self.outbox.postpone(batch);
+    pub(super) fn demote(&mut self, batch: &Batch) {
+        self.outbox.demote(batch);
     }
 
     pub(super) fn held(&self) -> usize {
@@ -120,12 +120,12 @@ impl Store {
         self.outbox.len_of(namespace)
     }
 
-    pub(super) fn losses_of(&self, namespace: &Namespace) -> Losses {
-        self.outbox.losses_of(namespace)
+    pub(super) fn dropped_of(&self, namespace: &Namespace) -> Dropped {
+        self.outbox.dropped_of(namespace)
     }
 
-    pub(super) fn losses(&self) -> Losses {
-        self.outbox.losses()
+    pub(super) fn dropped(&self) -> Dropped {
+        self.outbox.dropped()
     }
 
     pub(super) fn namespaces(&self) -> Vec<Namespace> {
@@ -145,11 +145,11 @@ impl Store {
     pub(super) fn summary(&self, spooled: bool) -> Summary {
         Summary {
             sent: self.sent,
-            losses: self.outbox.losses(),
+            dropped: self.outbox.dropped(),
             unsent: self.outbox.len(),
             span: self.outbox.span(),
             spooled,
-            unsampled: 0,
+            failed_samples: 0,
         }
     }
 
@@ -158,7 +158,7 @@ impl Store {
     }
 }
 
-fn tell_opened(restored: usize, damage: Option<Damage>) {
+fn log_opened(restored: usize, damage: Option<Damage>) {
     if let Some(damage) = damage {
         warn!(
             bytes_skipped = damage.bytes,
@@ -171,7 +171,7 @@ fn tell_opened(restored: usize, damage: Option<Damage>) {
     }
 }
 
-fn tell_lost(lost: &Lost) {
+fn log_dropped(lost: &Lost) {
     let reason = match lost.reason {
         Reason::Age => "older than CloudWatch accepts",
         Reason::Number => "the buffer is full (BUFFER_LIMIT)",
@@ -227,22 +227,22 @@ pub(super) mod tests {
             .unwrap();
         assert_eq!(store.accept(&batch.part(0..2).unwrap()), 2);
         store.refuse(&batch.part(2..5).unwrap());
-        let losses = Losses {
+        let dropped = Dropped {
             refused: 3,
-            ..Losses::default()
+            ..Dropped::default()
         };
         let expected = Summary {
             sent: 2,
-            losses,
+            dropped,
             unsent: 4,
             span: Some((DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH)),
             spooled: true,
-            unsampled: 0,
+            failed_samples: 0,
         };
         assert_eq!(store.summary(true), expected);
-        assert_eq!((store.held(), store.losses()), (4, losses));
+        assert_eq!((store.held(), store.dropped()), (4, dropped));
         assert_eq!(store.held_of(&namespace), 4);
-        assert_eq!(store.losses_of(&namespace), losses);
+        assert_eq!(store.dropped_of(&namespace), dropped);
         assert_eq!(store.namespaces(), [namespace]);
     }
 

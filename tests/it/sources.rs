@@ -24,7 +24,7 @@ const SOURCE_TIMEOUT: Duration = Duration::from_millis(600);
 const MARGIN: Duration = Duration::from_secs(3);
 /// Ticks to watch.
 const TICKS: usize = 8;
-/// Longest error: a few names and an excerpt of what was read.
+/// Longest error: a few names and an redacted_prefix of what was read.
 const ERROR_MAX: usize = 500;
 
 #[tokio::test]

@@ -29,12 +29,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use croner::errors::CronError;
 
+mod elapsed;
 mod expression;
-mod moments;
 mod pattern;
 mod zone;
 
-pub use moments::{Beat, Missed, Moments, moments};
+pub use elapsed::{ElapsedTicks, Missed, TickRate, elapsed_ticks};
 use pattern::Pattern;
 pub use zone::{Zone, ZoneError};
 

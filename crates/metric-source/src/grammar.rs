@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cloudwatch_metric::{MetricError, Value};
-use diagnostics::{Hidden, did_you_mean, excerpt, nearest};
+use diagnostics::{Hidden, did_you_mean, nearest, redacted_prefix};
 
 use crate::{
     Options, Source, constant, ecs, exec, file, host, http, probe, prometheus, random, timestamp,
@@ -99,7 +99,7 @@ pub enum NumberError {
 
 /// The number that a text consists of, white space around it aside.
 pub(crate) fn number(text: &str) -> Result<Value, NumberError> {
-    let read = || excerpt(text.trim());
+    let read = || redacted_prefix(text.trim());
     let number: f64 = text
         .trim()
         .parse()

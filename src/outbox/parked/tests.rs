@@ -20,7 +20,7 @@ fn backlog(minutes: Range<i64>) -> (Outbox, Arc<Metric>) {
     }
     while outbox.has_tick(&metric.namespace) {
         let newest = outbox.next_batch(&metric.namespace).unwrap();
-        outbox.postpone(&newest);
+        outbox.demote(&newest);
     }
     (outbox, metric)
 }
@@ -162,5 +162,5 @@ fn queue_is_removed_once_it_is_empty_and_its_losses_stay() {
     assert_eq!(outbox.queues.len(), 1);
     outbox.remove_queue(&metric.namespace);
     assert!(outbox.queues.is_empty());
-    assert_eq!(outbox.losses().refused, 1);
+    assert_eq!(outbox.dropped().refused, 1);
 }

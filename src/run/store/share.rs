@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use cloudwatch_metric::Namespace;
 
 use super::Store;
-use crate::outbox::{Batch, Held};
+use crate::outbox::{Batch, QueuedPoint};
 
 /// What a batch is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Store {
         batch: &Batch,
         reason: &Arc<str>,
         now: DateTime<Utc>,
-    ) -> (DateTime<Utc>, Vec<Held>) {
+    ) -> (DateTime<Utc>, Vec<QueuedPoint>) {
         self.outbox.park(batch, reason, now)
     }
 

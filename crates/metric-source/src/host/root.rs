@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 
 use super::HostError;
 use crate::READ_MAX;
@@ -74,7 +74,7 @@ impl KernelFile {
         HostError::Unexpected {
             path: self.path.clone(),
             what: what.to_string(),
-            read: excerpt(self.text.trim()),
+            read: redacted_prefix(self.text.trim()),
         }
     }
 }

@@ -6,7 +6,7 @@
 //! dropping the future leaves nothing behind. There is no timeout in here.
 
 use blocking_io::Files;
-use diagnostics::excerpt_bytes;
+use diagnostics::redacted_prefix_bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -242,7 +242,7 @@ async fn read(url: &HttpUrl, response: http::Response<Incoming>) -> Result<Answe
     let bytes = body(url, response.into_body()).await?;
     let text = String::from_utf8(bytes).map_err(|error| HttpError::NotText {
         url: url.clone(),
-        read: excerpt_bytes(error.as_bytes()),
+        read: redacted_prefix_bytes(error.as_bytes()),
     })?;
     Ok(Answer::Page(Page { text, content_type }))
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 
 use self::line::{metric_name, sample};
 use super::scan::{Expected, Scan, is_blank};
@@ -204,7 +204,7 @@ impl<'a> Iterator for Exposition<'a> {
                     break ExpositionError::Malformed {
                         line: index + 1,
                         expected,
-                        read: excerpt(line),
+                        read: redacted_prefix(line),
                     };
                 }
             }

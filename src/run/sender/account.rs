@@ -1,4 +1,4 @@
-//! What a lane tells of its work: log lines, the status, and the account of an outage.
+//! What a sender tells of its work: log lines, the status, and the account of an outage.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use diagnostics::chain;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::Lane;
+use super::NamespaceSender;
 use super::round::{Delivered, Ending};
 use crate::clock::Clock;
 use crate::health::brief;
 use crate::outbox::Batch;
-use crate::publish::{Failure, Sink, hint};
+use crate::publish::{RequestError, Sink, hint};
 use crate::run::store::Share;
 use crate::run::{millis, rfc3339};
 
@@ -31,7 +31,7 @@ pub(super) struct Account {
     pub(super) since: Instant,
 }
 
-impl<S: Sink, C: Clock> Lane<S, C> {
+impl<S: Sink, C: Clock> NamespaceSender<S, C> {
     /// Tells the status how a tick went once all of it was tried. What is tried again
     /// between ticks may end a row of failures, but is no further one.
     pub(super) fn tell(&mut self, batch: &Batch, delivered: &Delivered, share: Share) {
@@ -80,8 +80,8 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             return;
         };
         self.shared.status.recovered(&self.namespace);
-        let losses = self.shared.store().losses_of(&self.namespace);
-        let lost = losses.total().saturating_sub(outage.lost_before);
+        let dropped = self.shared.store().dropped_of(&self.namespace);
+        let lost = dropped.total().saturating_sub(outage.lost_before);
         let seconds = (self.shared.clock.now() - outage.since).num_seconds();
         info!(
             namespace = %self.namespace,
@@ -95,14 +95,14 @@ impl<S: Sink, C: Clock> Lane<S, C> {
     pub(super) fn failed(
         &mut self,
         batch: &Batch,
-        failure: &Failure,
+        failure: &RequestError,
         attempts: u32,
         is_news: bool,
     ) {
         let mut store = self.shared.store();
-        store.postpone(batch);
+        store.demote(batch);
         let held = store.held_of(&self.namespace);
-        let lost_before = store.losses_of(&self.namespace).total();
+        let lost_before = store.dropped_of(&self.namespace).total();
         drop(store);
         self.outage.get_or_insert_with(|| Outage {
             since: self.shared.clock.now(),
@@ -122,7 +122,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         );
     }
 
-    pub(super) fn rejected(&self, batch: &Batch, failure: &Failure) {
+    pub(super) fn rejected(&self, batch: &Batch, failure: &RequestError) {
         self.shared.store().refuse(batch);
         for point in batch.points() {
             warn!(
@@ -130,13 +130,13 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                 value = point.value.get(),
                 point_timestamp = rfc3339(point.at),
                 error = chain(failure),
-                "point refused and dropped"
+                "point rejected and dropped"
             );
         }
     }
 
     /// Puts points behind all others. What is known to be refused is tried quietly.
-    pub(super) fn parked(&mut self, batch: &Batch, failure: &Failure) {
+    pub(super) fn parked(&mut self, batch: &Batch, failure: &RequestError) {
         let reason: Arc<str> = failure.reason().into();
         let now = self.shared.clock.now();
         let (next_try, news) = self.shared.store().park(batch, &reason, now);
@@ -154,7 +154,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
         self.last_parked = Some((reason, now));
     }
 
-    pub(super) fn retrying(&self, attempt: u32, failure: &Failure, delay: Duration) {
+    pub(super) fn retrying(&self, attempt: u32, failure: &RequestError, delay: Duration) {
         warn!(
             namespace = %self.namespace,
             attempt,

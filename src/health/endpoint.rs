@@ -1,4 +1,4 @@
-//! Where the health is told and asked for.
+//! Where the health endpoint listens, and where it is asked.
 
 use std::fmt;
 use std::io;
@@ -7,9 +7,9 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::config::HealthAddr;
 
-/// Where the health is told.
+/// Where the health endpoint listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum HealthEndpoint {
     /// An abstract socket of Linux, by its name.
     Local(String),
     /// A host and port.
@@ -32,7 +32,7 @@ pub enum PlaceError {
     MountNamespace { source: io::Error },
 }
 
-impl Place {
+impl HealthEndpoint {
     /// The place that the setting names, which for `auto` depends on the container.
     pub fn of(addr: &HealthAddr) -> Result<Self, PlaceError> {
         match addr {
@@ -69,7 +69,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for HealthEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // As ss(8) shows abstract names.
@@ -131,11 +131,11 @@ impl Listener {
     }
 
     /// Where it listens, with the port that the system picked for port 0.
-    pub(super) fn place(&self, asked: &Place) -> Place {
+    pub(super) fn place(&self, asked: &HealthEndpoint) -> HealthEndpoint {
         match self {
             Self::Local(_) => asked.clone(),
             Self::Http(listener) => match listener.local_addr() {
-                Ok(addr) => Place::Http(addr.to_string()),
+                Ok(addr) => HealthEndpoint::Http(addr.to_string()),
                 Err(_) => asked.clone(),
             },
         }
@@ -182,7 +182,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn auto_is_a_name_of_this_mount_namespace() {
-        let Place::Local(name) = Place::of(&HealthAddr::Auto).unwrap() else {
+        let HealthEndpoint::Local(name) = HealthEndpoint::of(&HealthAddr::Auto).unwrap() else {
             panic!("not local");
         };
         assert!(name.starts_with("cw-publisher/mnt:["), "{name}");

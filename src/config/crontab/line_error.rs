@@ -14,7 +14,7 @@ pub(super) const PROBLEMS_MAX: usize = 100;
 
 /// Why a line is refused, and what would be right.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LineError {
+pub(super) enum LineErrorKind {
     #[error(
         "this variable is not known here{} a crontab may set {}",
         did_you_mean(nearest(.given.as_str(), VARIABLES.iter().copied())),
@@ -60,19 +60,19 @@ pub(super) enum LineError {
 
 /// What is wrong with a word or with the whole line that it stands in.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct LineError {
     pub(super) column: usize,
-    pub(super) error: LineError,
+    pub(super) error: LineErrorKind,
 }
 
-impl Fault {
-    pub(super) fn new(column: usize, error: LineError) -> Self {
+impl LineError {
+    pub(super) fn new(column: usize, error: LineErrorKind) -> Self {
         Self { column, error }
     }
 }
 
 /// The problems of a file, of which the first are told.
-pub(super) struct Faults {
+pub(super) struct LineErrors {
     file: PathBuf,
     /// The line that is being read, from 1.
     line: usize,
@@ -82,7 +82,7 @@ pub(super) struct Faults {
     more: Option<(Place, usize)>,
 }
 
-impl Faults {
+impl LineErrors {
     pub(super) fn new(file: PathBuf) -> Self {
         Self {
             file,
@@ -122,7 +122,8 @@ impl Faults {
     pub(super) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems;
         let more = self.more;
-        problems.extend(more.map(|(place, count)| Problem::new(place, LineError::More { count })));
+        problems
+            .extend(more.map(|(place, count)| Problem::new(place, LineErrorKind::More { count })));
         problems
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use cloudwatch_metric::{Metric, MetricError, MetricName, Point};
 use diagnostics::chain;
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 use futures_util::FutureExt;
 use metric_source::{Reading, SampleError, Tick};
 use tokio::time::timeout;
@@ -22,7 +22,7 @@ use crate::health::brief;
 const PROBLEMS_LOGGED: usize = 10;
 
 /// An entry with what it keeps between ticks.
-pub(super) struct Slot {
+pub(super) struct ScheduledMetric {
     pub(super) entry: Entry,
     state: Arc<State>,
 }
@@ -49,7 +49,7 @@ pub(super) struct Sampled {
 #[error("the source panicked, which is a defect of this program")]
 struct Panicked;
 
-impl Slot {
+impl ScheduledMetric {
     pub(super) fn new(entry: Entry) -> Self {
         Self {
             entry,
@@ -68,11 +68,11 @@ impl Slot {
         }
     }
 
-    /// The points of a tick; `unsampled` counts the values that could not be had.
-    pub(super) async fn sample(&self, tick: &Tick, unsampled: &AtomicU64) -> Sampled {
+    /// The points of a tick; `failed_samples` counts the values that could not be had.
+    pub(super) async fn sample(&self, tick: &Tick, failed_samples: &AtomicU64) -> Sampled {
         let Some(_busy) = Busy::set(&self.state.busy) else {
             self.tell("source is still busy with an earlier tick", tick, None);
-            unsampled.fetch_add(1, Ordering::Relaxed);
+            failed_samples.fetch_add(1, Ordering::Relaxed);
             return Sampled::default();
         };
         // A panic, too, costs only the source's own points.
@@ -83,8 +83,8 @@ impl Slot {
             Ok(Ok(readings)) => {
                 let mut problems = readings.problems;
                 let points = self.points(tick.at, readings.readings, &mut problems);
-                unsampled.fetch_add(problems.len() as u64, Ordering::Relaxed);
-                self.tell_problems(tick, &problems);
+                failed_samples.fetch_add(problems.len() as u64, Ordering::Relaxed);
+                self.log_problems(tick, &problems);
                 let is_silent = points.is_empty() && problems.is_empty();
                 self.state.silent.store(is_silent, Ordering::Relaxed);
                 let failure = problems.first().map(|problem| brief(&**problem));
@@ -100,7 +100,7 @@ impl Slot {
                 format!("no value within {} ms", millis(tick.timeout))
             }
         };
-        unsampled.fetch_add(1, Ordering::Relaxed);
+        failed_samples.fetch_add(1, Ordering::Relaxed);
         Sampled {
             points: Vec::new(),
             failure: Some(self.failure(&failure)),
@@ -111,18 +111,18 @@ impl Slot {
     fn failure(&self, why: &str) -> String {
         format!(
             "source of {}: {why}",
-            excerpt(self.entry.metric.name.as_str())
+            redacted_prefix(self.entry.metric.name.as_str())
         )
     }
 
     /// Gives up on a source that is still being sampled when the run stops.
-    pub(super) fn give_up(&self, tick: &Tick, unsampled: &AtomicU64) {
-        self.tell("source cut off by the stop", tick, None);
-        unsampled.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn give_up(&self, tick: &Tick, failed_samples: &AtomicU64) {
+        self.tell("source cut off by shutdown", tick, None);
+        failed_samples.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Tells of a source that had nothing to give, for a run that asks only once.
-    pub(super) fn tell_if_silent(&self) {
+    pub(super) fn log_if_silent(&self) {
         if self.state.silent.load(Ordering::Relaxed) {
             warn!(
                 metric = %self.entry.metric,
@@ -163,7 +163,7 @@ impl Slot {
         }))
     }
 
-    fn tell_problems(&self, tick: &Tick, problems: &[SampleError]) {
+    fn log_problems(&self, tick: &Tick, problems: &[SampleError]) {
         for problem in problems.iter().take(PROBLEMS_LOGGED) {
             self.tell("source gave a bad value", tick, Some(problem));
         }
@@ -209,8 +209,8 @@ mod tests {
 
     use super::*;
 
-    fn slot() -> Slot {
-        Slot::new(Entry {
+    fn scheduled() -> ScheduledMetric {
+        ScheduledMetric::new(Entry {
             metric: Arc::new(Metric {
                 namespace: "N".parse().unwrap(),
                 name: "M".parse().unwrap(),
@@ -247,7 +247,7 @@ mod tests {
         ] {
             let mut problems = Vec::new();
             let readings = vec![reading(suffix, dimensions)];
-            let points = slot().points(DateTime::UNIX_EPOCH, readings, &mut problems);
+            let points = scheduled().points(DateTime::UNIX_EPOCH, readings, &mut problems);
             assert_eq!(points[0].metric.to_string(), metric);
             assert!(problems.is_empty());
         }

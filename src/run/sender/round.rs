@@ -1,4 +1,4 @@
-//! A round of a lane: sends until nothing is left that may be sent now.
+//! A round of a sender: sends until nothing is left that may be sent now.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::sleep;
 
-use super::Lane;
+use super::NamespaceSender;
 use super::account::Account;
 use crate::clock::Clock;
 use crate::outbox::{Batch, PARKED_RETRY};
-use crate::publish::{Delivery, Failure, Outcome, Retry, Sink, Step, Verdict};
-use crate::run::lanes::Phase;
+use crate::publish::{Delivery, Outcome, RequestError, Retry, Sink, Step, Verdict};
+use crate::run::senders::Phase;
 use crate::run::store::Share;
 
 /// After so many ticks in a row a backlog that waits gets one request. Where a tick takes
@@ -23,7 +23,7 @@ pub(super) enum Ending {
     /// Every point of it was accepted, rejected or parked.
     Done,
     /// Its retries are spent, or somebody must act first.
-    Failed(Failure),
+    Failed(RequestError),
     /// It made room: a newer tick is there, or the run ends.
     Interrupted,
 }
@@ -42,7 +42,7 @@ struct Sending {
     delivery: Delivery,
 }
 
-impl<S: Sink, C: Clock> Lane<S, C> {
+impl<S: Sink, C: Clock> NamespaceSender<S, C> {
     /// Sends until nothing is left that may be sent now, or a delivery fails; tells which.
     pub(super) async fn round(&mut self, retry: Retry) -> bool {
         let mut account = Account::new();
@@ -56,7 +56,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
             let backlog_first = ticks_in_a_row >= TICKS_IN_A_ROW;
             let next = self.next_batch(now, backlog_first);
             let Some((batch, share)) = next else {
-                self.shared.tell_held();
+                self.shared.report_queued();
                 self.account_for(&mut account);
                 self.recovered();
                 return held_tick.is_none();
@@ -81,7 +81,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                 }
             });
             let delivered = self.deliver(&mut sending).await;
-            self.shared.tell_held();
+            self.shared.report_queued();
             self.tell(&sending.batch, &delivered, share);
             account.requests += delivered.attempts;
             if is_tick || self.outage.is_none() {
@@ -131,7 +131,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
 
     /// Whether what was refused as a whole waits behind all others. A tick does not: the
     /// service may refuse everything since a moment ago.
-    fn may_park(&self, share: Share, failure: &Failure) -> bool {
+    fn may_park(&self, share: Share, failure: &RequestError) -> bool {
         match share {
             Share::Tick => false,
             Share::Backlog => {
@@ -168,7 +168,7 @@ impl<S: Sink, C: Clock> Lane<S, C> {
                     break Ending::Interrupted;
                 }
                 Step::Send(batch) => {
-                    self.shared.settle().await;
+                    self.shared.wait_durable().await;
                     let answer = self.shared.sink.put(&batch).await;
                     for outcome in delivery.answer(answer, &mut rand::rng()) {
                         match outcome {

@@ -1,4 +1,4 @@
-//! A lane: sends what is held for one namespace, the newest tick first, one request
+//! A sender: sends what is held for one namespace, the newest tick first, one request
 //! at a time.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rand::RngExt;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::lanes::{Phase, Shared};
+use super::senders::{Phase, Shared};
 use crate::clock::Clock;
 use crate::publish::{Retry, Sink};
 
@@ -25,7 +25,7 @@ use account::Outage;
 /// once, and with its own points first.
 const HELD_RETRY: Duration = Duration::from_secs(90);
 
-pub(super) struct Lane<S, C> {
+pub(super) struct NamespaceSender<S, C> {
     namespace: Namespace,
     shared: Arc<Shared<S, C>>,
     wake: Arc<Notify>,
@@ -41,7 +41,7 @@ pub(super) struct Lane<S, C> {
     is_taking: bool,
 }
 
-impl<S: Sink, C: Clock> Lane<S, C> {
+impl<S: Sink, C: Clock> NamespaceSender<S, C> {
     pub(super) fn new(namespace: Namespace, shared: Arc<Shared<S, C>>, wake: Arc<Notify>) -> Self {
         let phase = shared.phase.clone();
         Self {

@@ -13,9 +13,31 @@ use std::process::Command;
 /// Beginnings of the names that libraries read by themselves.
 const READ_BY_LIBRARIES: &[&str] = &["AWS_", "SSL_CERT_"];
 
-/// The variables that a library would misread.
-#[must_use]
-pub fn misread(environment: &[(OsString, OsString)]) -> Vec<&OsStr> {
+/// Why the program could not start anew.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot unset {names:?}")]
+pub struct ReexecError {
+    names: Vec<OsString>,
+    source: io::Error,
+}
+
+/// Starts the program anew without the variables of the SDK that are set to nothing, if there
+/// is any. Returns only if there is none, or with why it could not.
+pub fn reexec_without_empty_sdk_vars(
+    environment: &[(OsString, OsString)],
+    arguments: &[OsString],
+) -> Result<(), ReexecError> {
+    let empty = empty_sdk_vars(environment);
+    if empty.is_empty() {
+        return Ok(());
+    }
+    Err(ReexecError {
+        source: reexec(&empty, arguments),
+        names: empty.into_iter().map(OsStr::to_owned).collect(),
+    })
+}
+
+fn empty_sdk_vars(environment: &[(OsString, OsString)]) -> Vec<&OsStr> {
     let empty = environment.iter().filter(|(name, value)| {
         let value_is_blank = value.to_str().is_some_and(|value| value.trim().is_empty());
         let name = name.to_str().unwrap_or_default();
@@ -24,8 +46,7 @@ pub fn misread(environment: &[(OsString, OsString)]) -> Vec<&OsStr> {
     empty.map(|(name, _)| name.as_os_str()).collect()
 }
 
-/// Starts the program anew without these variables. Only a failure returns.
-pub fn start_without(names: &[&OsStr], arguments: &[OsString]) -> io::Error {
+fn reexec(without: &[&OsStr], arguments: &[OsString]) -> io::Error {
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => return error,
@@ -34,7 +55,7 @@ pub fn start_without(names: &[&OsStr], arguments: &[OsString]) -> io::Error {
     if let [own_name, rest @ ..] = arguments {
         command.arg0(own_name).args(rest);
     }
-    for name in names {
+    for name in without {
         command.env_remove(name);
     }
     command.exec()
@@ -45,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn empty_variables_of_libraries_are_misread_and_no_others() {
+    fn only_empty_variables_of_libraries_are_unset() {
         let environment = [
             ("AWS_ENDPOINT_URL", ""),
             ("AWS_PROFILE", " "),
@@ -56,6 +77,6 @@ mod tests {
         ];
         let environment = environment.map(|(name, value)| (name.into(), value.into()));
         let expected = ["AWS_ENDPOINT_URL", "AWS_PROFILE", "SSL_CERT_FILE"];
-        assert_eq!(misread(&environment), expected);
+        assert_eq!(empty_sdk_vars(&environment), expected);
     }
 }

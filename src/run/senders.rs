@@ -1,4 +1,4 @@
-//! The lanes, one for each namespace, and what they share.
+//! The senders, one for each namespace, and what they share.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, MutexGuard};
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use tracing::error;
 
 use super::Summary;
-use super::lane::Lane;
+use super::sender::NamespaceSender;
 use super::spooler::{PATIENCE, Spooler};
 use super::store::{SharedStore, Store};
 use crate::clock::Clock;
@@ -36,7 +36,7 @@ pub(super) enum Phase {
     Stopping,
 }
 
-/// What the lanes share.
+/// What the senders share.
 pub(super) struct Shared<S, C> {
     pub(super) sink: S,
     pub(super) clock: Arc<C>,
@@ -55,40 +55,40 @@ impl<S, C> Shared<S, C> {
 
     /// Waits until the disk holds what the store holds, if it is to. Nothing is sent
     /// before: what is sent is on disk, and what was accepted is gone from it.
-    pub(super) async fn settle(&self) {
+    pub(super) async fn wait_durable(&self) {
         if let Some(spooler) = &self.spooler {
             let revision = self.store().revision();
-            spooler.settle(revision).await;
+            spooler.wait_durable(revision).await;
         }
     }
 
     /// Keeps the status to what the store holds.
-    pub(super) fn tell_held(&self) {
+    pub(super) fn report_queued(&self) {
         let store = self.store();
         self.status
-            .holds(store.held(), store.parked(), store.losses());
+            .holds(store.held(), store.parked(), store.dropped());
     }
 }
 
-/// The running lanes.
-pub(super) struct Lanes<S, C> {
+/// The running senders.
+pub(super) struct NamespaceSenders<S, C> {
     shared: Arc<Shared<S, C>>,
     phase: watch::Sender<Phase>,
     running: BTreeMap<Namespace, Running>,
     /// The namespaces that points come for.
     published: HashSet<Namespace>,
     tasks: JoinSet<()>,
-    /// The task of the spool, which outlives the lanes.
+    /// The task of the spool, which outlives the senders.
     spooling: JoinSet<()>,
 }
 
-/// What wakes a lane, and tells whether it still runs.
+/// What wakes a sender, and tells whether it still runs.
 struct Running {
     wake: Arc<Notify>,
     task: AbortHandle,
 }
 
-impl<S: Sink, C: Clock> Lanes<S, C> {
+impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
     /// Opens the store; what an earlier process left in it goes out at once.
     pub(super) async fn open(
         sink: S,
@@ -104,7 +104,7 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
         let spooler =
             thread.map(|thread| Spooler::start(thread, store.clone(), PATIENCE, &mut spooling));
         let (phase, phases) = watch::channel(Phase::Running);
-        let mut lanes = Self {
+        let mut senders = Self {
             shared: Arc::new(Shared {
                 sink,
                 clock,
@@ -121,20 +121,20 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
             tasks: JoinSet::new(),
             spooling,
         };
-        lanes.shared.tell_held();
+        senders.shared.report_queued();
         for namespace in restored {
-            lanes.wake(namespace);
+            senders.wake(namespace);
         }
-        Ok(lanes)
+        Ok(senders)
     }
 
-    /// Takes the points of a tick and wakes the lanes that have to do with them.
+    /// Takes the points of a tick and wakes the senders that have to do with them.
     pub(super) fn push(&mut self, points: Vec<Point>) {
         let namespaces: BTreeSet<_> = points.iter().map(|point| &point.metric.namespace).collect();
         let namespaces: Vec<_> = namespaces.into_iter().cloned().collect();
         if !points.is_empty() {
             self.shared.store().push(points);
-            self.shared.tell_held();
+            self.shared.report_queued();
         }
         for namespace in namespaces {
             self.wake(namespace);
@@ -142,21 +142,21 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
     }
 
     /// From now on points come for these namespaces. What is held for others is still
-    /// sent; then their lanes end.
+    /// sent; then their senders end.
     pub(super) fn publish_in(&mut self, namespaces: HashSet<Namespace>) {
         self.published = namespaces;
         self.end_idle();
     }
 
-    /// Ends the lanes of namespaces that nothing comes for any more, once nothing is held
+    /// Ends the senders of namespaces that nothing comes for any more, once nothing is held
     /// for them. One that a tick still comes for begins anew.
     fn end_idle(&mut self) {
         let mut store = self.shared.store();
-        self.running.retain(|namespace, lane| {
+        self.running.retain(|namespace, sender| {
             let stays = self.published.contains(namespace) || store.held_of(namespace) > 0;
             if !stays {
                 store.remove_queue(namespace);
-                lane.task.abort();
+                sender.task.abort();
             }
             stays
         });
@@ -166,11 +166,11 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
 
     fn join_ended(&mut self) {
         while let Some(ended) = self.tasks.try_join_next() {
-            tell_ended(ended);
+            log_ended(ended);
         }
     }
 
-    /// What there is to do at every beat: lanes that nobody needs end, and those that
+    /// What there is to do at every tick of the clock: senders that nobody needs end, and those that
     /// panicked (the SDK is large) begin anew, for their points are all there.
     pub(super) fn maintain(&mut self) {
         self.end_idle();
@@ -178,25 +178,25 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
     }
 
     fn revive(&mut self) {
-        let lanes = self.running.iter();
-        let ended = lanes.filter(|(_, lane)| lane.task.is_finished());
+        let senders = self.running.iter();
+        let ended = senders.filter(|(_, sender)| sender.task.is_finished());
         let ended: Vec<_> = ended.map(|(namespace, _)| namespace.clone()).collect();
         for namespace in ended {
             self.wake(namespace);
         }
     }
 
-    /// Tells a lane that there are points for it; begins it if it does not run.
+    /// Tells a sender that there are points for it; begins it if it does not run.
     fn wake(&mut self, namespace: Namespace) {
         self.join_ended();
         let running = self.running.get(&namespace);
-        if let Some(lane) = running.filter(|lane| !lane.task.is_finished()) {
-            return lane.wake.notify_one();
+        if let Some(sender) = running.filter(|sender| !sender.task.is_finished()) {
+            return sender.wake.notify_one();
         }
         let wake = Arc::new(Notify::new());
         wake.notify_one();
-        let lane = Lane::new(namespace.clone(), self.shared.clone(), wake.clone());
-        let task = self.tasks.spawn(lane.run());
+        let sender = NamespaceSender::new(namespace.clone(), self.shared.clone(), wake.clone());
+        let task = self.tasks.spawn(sender.run());
         self.running.insert(namespace, Running { wake, task });
     }
 
@@ -205,14 +205,14 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
         self.shared.store().held()
     }
 
-    /// Lets the lanes come to their end, no longer than `grace`.
+    /// Lets the senders come to their end, no longer than `grace`.
     pub(super) async fn finish(&mut self, phase: Phase, grace: Duration) -> Summary {
         let began = Instant::now();
         self.phase.send_replace(phase);
         self.revive();
         let ended = async {
             while let Some(ended) = self.tasks.join_next().await {
-                tell_ended(ended);
+                log_ended(ended);
             }
         };
         if timeout(grace, ended).await.is_err() {
@@ -220,7 +220,7 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
         }
         let left = grace.saturating_sub(began.elapsed()).max(LAST_WRITE);
         let written = async {
-            self.shared.settle().await;
+            self.shared.wait_durable().await;
             if let Some(spooler) = &self.shared.spooler {
                 spooler.stop();
             }
@@ -235,10 +235,10 @@ impl<S: Sink, C: Clock> Lanes<S, C> {
     }
 }
 
-fn tell_ended(ended: Result<(), JoinError>) {
+fn log_ended(ended: Result<(), JoinError>) {
     if let Err(failure) = ended
         && failure.is_panic()
     {
-        error!(error = chain(&failure), "sending ended in disorder");
+        error!(error = chain(&failure), "sender task panicked");
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 /// How many points were lost, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Losses {
+pub struct Dropped {
     /// Refused by the service for a fault of their own.
     pub refused: u64,
     /// Too old for the service to accept.
@@ -17,7 +17,7 @@ pub struct Losses {
     pub overflowed_bytes: u64,
 }
 
-impl Losses {
+impl Dropped {
     /// All reasons together.
     #[must_use]
     pub fn total(self) -> u64 {
@@ -34,7 +34,7 @@ impl Losses {
     }
 }
 
-impl Add for Losses {
+impl Add for Dropped {
     type Output = Self;
 
     fn add(mut self, more: Self) -> Self {
@@ -43,7 +43,7 @@ impl Add for Losses {
     }
 }
 
-impl AddAssign for Losses {
+impl AddAssign for Dropped {
     fn add_assign(&mut self, more: Self) {
         self.refused += more.refused;
         self.expired += more.expired;
