@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 
 use crate::clock::{Clock, Ticks};
 use crate::config::{Config, Entry};
+use crate::format::{millis, rfc3339};
 use crate::health::Status;
 use crate::publish::{RequestError, RequestErrorKind, Retry, Sink};
 use crate::spool::SpoolError;
@@ -29,12 +30,14 @@ mod sampler;
 mod scheduled_metric;
 mod sender;
 mod senders;
+mod shared;
+mod shared_outbox;
 mod spooler;
-mod store;
 mod summary;
 
 use sampler::{Sampler, Which};
-use senders::{NamespaceSenders, Phase};
+use senders::NamespaceSenders;
+use shared::Phase;
 pub use summary::Summary;
 
 /// What the run is told while it goes on.
@@ -311,12 +314,4 @@ fn log_missed_ticks(sampler: &Sampler, missed: Option<Missed>) {
 
 fn whole_second(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::seconds(1)).unwrap_or(at)
-}
-
-fn rfc3339(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -16,10 +16,12 @@ use super::Entry;
 use super::files::headers_file;
 
 mod keys;
+mod limits;
 mod line_error;
 mod words;
 
-use keys::{KEYS, Keys};
+use keys::Keys;
+use limits::{ENTRIES_MAX, KEYS, LINE_MAX, LINES_MAX};
 use line_error::{LineError, LineErrorKind, LineErrors};
 use words::Word;
 
@@ -53,24 +55,6 @@ impl Defaults {
         }
     }
 }
-
-/// The variables that a line may set for the lines below it.
-const VARIABLES: &[&str] = &[
-    "CRON_TZ",
-    "METRIC_NAMESPACE",
-    "METRIC_UNIT",
-    "METRIC_DIMENSIONS",
-    "METRIC_RESOLUTION",
-];
-
-/// The longest line that is read: thirty dimensions, as long as CloudWatch takes them, and
-/// all else of a metric need 40 KiB.
-const LINE_MAX: usize = 64 * 1024;
-/// Ten lines for each metric there may be at most are comments enough.
-const LINES_MAX: usize = 100_000;
-/// The most metrics of a file: so many sources in one tick are what the publisher is
-/// measured with. They take about 4 MiB, twice that while they are read anew.
-const ENTRIES_MAX: usize = 10_000;
 
 /// Each series is a metric that AWS bills; nobody means more than this.
 const SERIES_LIMIT: u64 = 100_000;

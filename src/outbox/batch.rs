@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cloudwatch_metric::{Namespace, Point};
 
-use super::{Id, QueuedPoint};
+use super::queued_point::{Id, QueuedPoint};
 
 /// Most points of one request (API Reference, `PutMetricData`).
 pub const BATCH_POINTS_MAX: usize = 1000;

@@ -96,7 +96,7 @@ impl Restoring {
         }
         let lost = lost.into_vec();
         for lost in &lost {
-            self.outbox.losses.count(lost.reason, lost.points);
+            self.outbox.dropped.count(lost.reason, lost.points);
         }
         (self.outbox, lost)
     }

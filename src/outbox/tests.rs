@@ -58,7 +58,7 @@ fn newest_tick_goes_first_then_the_backlog_oldest_first() {
 }
 
 #[test]
-fn postponed_tick_joins_the_backlog_in_its_place() {
+fn demoted_tick_joins_the_backlog_in_its_place() {
     let metric = metric("A", "");
     let mut outbox = holding(100);
     for minute in 1..=2 {
@@ -294,4 +294,26 @@ fn metric_that_points_share_is_counted_once_and_until_the_last_of_them_left() {
         outbox.accept(&batch.part(0..1).unwrap());
     }
     assert_eq!(outbox.bytes(), 0);
+}
+
+#[test]
+fn what_the_service_accepted_is_counted_and_what_it_refused_is_not() {
+    let metric = metric("A", "");
+    let namespace = &metric.namespace;
+    let mut outbox = holding(9);
+    outbox.push(tick(&metric, 1, 9));
+    let batch = outbox.next_batch(namespace).unwrap();
+    assert_eq!(outbox.accept(&batch.part(0..2).unwrap()), 2);
+    assert_eq!(outbox.refuse(&batch.part(2..5).unwrap()), 3);
+    assert_eq!((outbox.accepted(), outbox.len()), (2, 4));
+    assert_eq!(outbox.accept(&batch.part(0..2).unwrap()), 0);
+    assert_eq!(outbox.accepted(), 2);
+    let refused = Dropped {
+        refused: 3,
+        ..Dropped::default()
+    };
+    assert_eq!(
+        (outbox.dropped(), outbox.dropped_of(namespace)),
+        (refused, refused)
+    );
 }

@@ -14,8 +14,8 @@ use metric_source::{Reading, SampleError, Tick};
 use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
-use super::{millis, rfc3339};
 use crate::config::Entry;
+use crate::format::{millis, rfc3339};
 use crate::health::brief;
 
 /// Most problems of one source in one tick that are logged one by one.

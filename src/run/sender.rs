@@ -4,20 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use cloudwatch_metric::Namespace;
 use rand::RngExt;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::senders::{Phase, Shared};
+use super::shared::{Phase, Shared};
 use crate::clock::Clock;
 use crate::publish::{Retry, Sink};
 
-mod account;
+mod reporter;
 mod round;
 
-use account::Outage;
+use reporter::Reporter;
+use round::Rounds;
 
 /// Held points are tried again this long after a failure if no tick comes before:
 /// with an hourly schedule an outage would otherwise last an hour longer. It is more
@@ -26,34 +26,16 @@ use account::Outage;
 const HELD_RETRY: Duration = Duration::from_secs(90);
 
 pub(super) struct NamespaceSender<S, C> {
-    namespace: Namespace,
-    shared: Arc<Shared<S, C>>,
-    wake: Arc<Notify>,
-    phase: watch::Receiver<Phase>,
-    outage: Option<Outage>,
+    rounds: Rounds<S, C>,
     /// Whether the last round ended with a failure.
     has_failed: bool,
-    /// The last tick that was told to have failed; it may come in parts.
-    failed_tick: Option<DateTime<Utc>>,
-    /// The unknown refusal that a point was last parked for, and when.
-    last_parked: Option<(Arc<str>, DateTime<Utc>)>,
-    /// Whether the service has accepted anything since it last refused all of a batch.
-    is_taking: bool,
 }
 
 impl<S: Sink, C: Clock> NamespaceSender<S, C> {
     pub(super) fn new(namespace: Namespace, shared: Arc<Shared<S, C>>, wake: Arc<Notify>) -> Self {
-        let phase = shared.phase.clone();
         Self {
-            namespace,
-            shared,
-            wake,
-            phase,
-            outage: None,
+            rounds: Rounds::new(Reporter::new(namespace, shared), wake),
             has_failed: false,
-            failed_tick: None,
-            last_parked: None,
-            is_taking: false,
         }
     }
 
@@ -63,25 +45,33 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
             self.wait_for_points().await;
             self.wait_for_jitter().await;
             if self.phase() == Phase::Running {
-                self.has_failed = !self.round(self.shared.retry).await;
+                self.has_failed = !self.rounds.send(self.shared().retry).await;
             }
         }
         while self.phase() == Phase::Finishing && self.has_sendable() {
-            if !self.round(self.shared.retry).await {
+            if !self.rounds.send(self.shared().retry).await {
                 break;
             }
         }
         if self.phase() == Phase::Stopping {
-            self.round(Retry::NEVER).await;
+            self.rounds.send(Retry::NEVER).await;
         }
     }
 
     fn phase(&self) -> Phase {
-        *self.phase.borrow()
+        *self.rounds.phase.borrow()
+    }
+
+    fn shared(&self) -> &Shared<S, C> {
+        &self.rounds.reporter.shared
+    }
+
+    fn namespace(&self) -> &Namespace {
+        &self.rounds.reporter.namespace
     }
 
     fn has_sendable(&self) -> bool {
-        self.shared.store().sendable_of(&self.namespace) > 0
+        self.shared().outbox.lock().sendable_of(self.namespace()) > 0
     }
 
     /// How long until held points are tried again if no tick comes.
@@ -89,44 +79,43 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
         if self.has_sendable() {
             return Some(HELD_RETRY);
         }
-        let parked = self.shared.store().next_parked_try(&self.namespace)?;
-        let until = (parked - self.shared.clock.now()).to_std();
+        let parked = self
+            .shared()
+            .outbox
+            .lock()
+            .next_parked_try(self.namespace())?;
+        let until = (parked - self.shared().clock.now()).to_std();
         // What is due is still there only because its try has failed.
         Some(until.unwrap_or(HELD_RETRY))
     }
 
-    fn has_tick(&self) -> bool {
-        self.shared.store().has_tick(&self.namespace)
-    }
-
     async fn wait_for_points(&mut self) {
         let next_try = self.next_try();
+        let mut phase = self.rounds.phase.clone();
         let woken = async {
-            self.wake.notified().await;
+            self.rounds.wake.notified().await;
             // After a failure a wake-up may be left over from what has failed with it.
-            while self.has_failed && !self.shared.store().has_tick(&self.namespace) {
-                self.wake.notified().await;
+            while self.has_failed && !self.rounds.has_tick() {
+                self.rounds.wake.notified().await;
             }
         };
         tokio::select! {
             () = woken => {}
             () = sleep(next_try.unwrap_or_default()), if next_try.is_some() => {}
-            _ = self.phase.changed() => {}
+            _ = phase.changed() => {}
         }
     }
 
     async fn wait_for_jitter(&mut self) {
-        if self.shared.jitter.is_zero() {
+        let longest = self.shared().jitter;
+        if longest.is_zero() {
             return;
         }
-        let jitter = self
-            .shared
-            .jitter
-            .mul_f64(rand::rng().random_range(0.0..=1.0));
+        let jitter = longest.mul_f64(rand::rng().random_range(0.0..=1.0));
         tokio::select! {
             () = sleep(jitter) => {}
             // Not `changed`: the change may be what ended the wait for points.
-            _ = self.phase.wait_for(|phase| *phase != Phase::Running) => {}
+            _ = self.rounds.phase.wait_for(|phase| *phase != Phase::Running) => {}
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The senders, one for each namespace, and what they share.
+//! The senders, one for each namespace.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cloudwatch_metric::{Namespace, Point};
@@ -11,64 +11,20 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 use tracing::error;
 
-use super::Summary;
 use super::sender::NamespaceSender;
-use super::spooler::{PATIENCE, Spooler};
-use super::store::{SharedStore, Store};
+use super::shared::{Phase, Shared};
+use super::shared_outbox::SharedOutbox;
+use super::spooler::{self, PATIENCE, Spooler};
+use super::summary::Summary;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::health::Status;
-use crate::publish::{Retry, Sink};
+use crate::publish::Sink;
 use crate::spool::SpoolError;
 
 /// The disk gets this long at the end even if sending took all of the grace: whatever was
 /// accepted last would come twice.
 const LAST_WRITE: Duration = Duration::from_millis(250);
-
-/// How far the run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Ticks come.
-    Running,
-    /// No more ticks come: send what is held with the usual retries, then end.
-    Finishing,
-    /// The process shall end: one attempt for what is held, then end.
-    Stopping,
-}
-
-/// What the senders share.
-pub(super) struct Shared<S, C> {
-    pub(super) sink: S,
-    pub(super) clock: Arc<C>,
-    pub(super) retry: Retry,
-    pub(super) jitter: Duration,
-    pub(super) phase: watch::Receiver<Phase>,
-    pub(super) status: Arc<Status>,
-    store: Arc<SharedStore>,
-    spooler: Option<Spooler>,
-}
-
-impl<S, C> Shared<S, C> {
-    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock()
-    }
-
-    /// Waits until the disk holds what the store holds, if it is to. Nothing is sent
-    /// before: what is sent is on disk, and what was accepted is gone from it.
-    pub(super) async fn wait_durable(&self) {
-        if let Some(spooler) = &self.spooler {
-            let revision = self.store().revision();
-            spooler.wait_durable(revision).await;
-        }
-    }
-
-    /// Keeps the status to what the store holds.
-    pub(super) fn report_queued(&self) {
-        let store = self.store();
-        self.status
-            .holds(store.held(), store.parked(), store.dropped());
-    }
-}
 
 /// The running senders.
 pub(super) struct NamespaceSenders<S, C> {
@@ -89,7 +45,7 @@ struct Running {
 }
 
 impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
-    /// Opens the store; what an earlier process left in it goes out at once.
+    /// Opens the outbox; what an earlier process left in it goes out at once.
     pub(super) async fn open(
         sink: S,
         clock: Arc<C>,
@@ -97,12 +53,12 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
         status: Arc<Status>,
     ) -> Result<Self, SpoolError> {
         let (limits, dir) = (config.buffer, config.spool_dir.clone());
-        let (store, thread) = Store::open(limits, dir, clock.now()).await?;
-        let restored = store.namespaces();
-        let store = Arc::new(SharedStore::new(store));
+        let (outbox, thread) = spooler::open(limits, dir, clock.now()).await?;
+        let restored: Vec<_> = outbox.namespaces().cloned().collect();
+        let outbox = Arc::new(SharedOutbox::new(outbox));
         let mut spooling = JoinSet::new();
         let spooler =
-            thread.map(|thread| Spooler::start(thread, store.clone(), PATIENCE, &mut spooling));
+            thread.map(|thread| Spooler::start(thread, outbox.clone(), PATIENCE, &mut spooling));
         let (phase, phases) = watch::channel(Phase::Running);
         let mut senders = Self {
             shared: Arc::new(Shared {
@@ -112,7 +68,7 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
                 jitter: config.jitter,
                 phase: phases,
                 status,
-                store,
+                outbox,
                 spooler,
             }),
             phase,
@@ -133,7 +89,7 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
         let namespaces: BTreeSet<_> = points.iter().map(|point| &point.metric.namespace).collect();
         let namespaces: Vec<_> = namespaces.into_iter().cloned().collect();
         if !points.is_empty() {
-            self.shared.store().push(points);
+            self.shared.outbox.push(points);
             self.shared.report_queued();
         }
         for namespace in namespaces {
@@ -151,16 +107,16 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
     /// Ends the senders of namespaces that nothing comes for any more, once nothing is held
     /// for them. One that a tick still comes for begins anew.
     fn end_idle(&mut self) {
-        let mut store = self.shared.store();
+        let mut outbox = self.shared.outbox.lock();
         self.running.retain(|namespace, sender| {
-            let stays = self.published.contains(namespace) || store.held_of(namespace) > 0;
+            let stays = self.published.contains(namespace) || outbox.len_of(namespace) > 0;
             if !stays {
-                store.remove_queue(namespace);
+                outbox.remove_queue(namespace);
                 sender.task.abort();
             }
             stays
         });
-        drop(store);
+        drop(outbox);
         self.join_ended();
     }
 
@@ -202,7 +158,7 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
 
     /// How many points are held.
     pub(super) fn held(&self) -> usize {
-        self.shared.store().held()
+        self.shared.outbox.lock().len()
     }
 
     /// Lets the senders come to their end, no longer than `grace`.
@@ -229,9 +185,16 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
         };
         let _ = timeout(left, written).await;
         self.spooling.shutdown().await;
-        let store = self.shared.store();
+        let outbox = self.shared.outbox.lock();
         let spooler = self.shared.spooler.as_ref();
-        store.summary(spooler.is_some_and(|spooler| spooler.holds(store.revision())))
+        Summary {
+            sent: outbox.accepted(),
+            dropped: outbox.dropped(),
+            unsent: outbox.len(),
+            span: outbox.span(),
+            spooled: spooler.is_some_and(|spooler| spooler.holds(outbox.revision())),
+            failed_samples: 0,
+        }
     }
 }
 

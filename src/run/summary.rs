@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::{millis, rfc3339};
+use crate::format::{millis, rfc3339};
 use crate::outbox::Dropped;
 
 /// What a run did.

@@ -3,7 +3,7 @@
 
 use diagnostics::redacted_prefix;
 
-use super::ScheduleError;
+use crate::error::ScheduleError;
 
 /// The nicknames of crontab(5), and `@reboot`'s refusal in [`expand`].
 const NICKNAMES: &[(&str, &str)] = &[

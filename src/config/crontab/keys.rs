@@ -3,7 +3,7 @@
 use diagnostics::Hidden;
 use metric_source::Uses;
 
-use super::LineErrorKind;
+use super::line_error::LineErrorKind;
 use super::words::Word;
 
 macro_rules! keys {
@@ -13,9 +13,6 @@ macro_rules! keys {
         pub(super) struct Keys {
             $(pub(super) $key: Option<Word>),+
         }
-
-        /// The keys of a metric line.
-        pub(super) const KEYS: &[&str] = &[$(stringify!($key)),+];
 
         impl Keys {
             fn slot(&mut self, key: &str) -> Option<(&'static str, &mut Option<Word>)> {

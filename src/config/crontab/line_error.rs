@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use diagnostics::{Hidden, did_you_mean, nearest};
 use settings::{Place, Problem};
 
-use super::{ENTRIES_MAX, KEYS, LINE_MAX, LINES_MAX, VARIABLES};
+use super::limits::{ENTRIES_MAX, KEYS, LINE_MAX, LINES_MAX, VARIABLES};
 
 /// A file of so many lines is a mistake; this many problems tell enough of it.
 pub(super) const PROBLEMS_MAX: usize = 100;

@@ -1,6 +1,6 @@
 //! A line as words, quoted as in a shell, each with the column it begins at.
 
-use super::{LineError, LineErrorKind};
+use super::line_error::{LineError, LineErrorKind};
 
 /// One word, its quotes taken away.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,39 +1,22 @@
-//! A round of a sender: sends until nothing is left that may be sent now.
+//! Rounds of a sender: each sends until nothing is left that may be sent now.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::NamespaceSender;
-use super::account::Account;
+use super::super::shared::Phase;
+use super::super::shared_outbox::SharedOutbox;
+use super::reporter::{Account, Delivered, Ending, Reporter};
 use crate::clock::Clock;
-use crate::outbox::{Batch, PARKED_RETRY};
+use crate::outbox::{Batch, Share};
 use crate::publish::{Delivery, Outcome, RequestError, Retry, Sink, Step, Verdict};
-use crate::run::senders::Phase;
-use crate::run::store::Share;
 
 /// After so many ticks in a row a backlog that waits gets one request. Where a tick takes
 /// longer to deliver than the next takes to come, the backlog would never move.
 const TICKS_IN_A_ROW: u32 = 3;
-
-/// How the delivery of one batch ended.
-pub(super) enum Ending {
-    /// Every point of it was accepted, rejected or parked.
-    Done,
-    /// Its retries are spent, or somebody must act first.
-    Failed(RequestError),
-    /// It made room: a newer tick is there, or the run ends.
-    Interrupted,
-}
-
-/// What one batch came to.
-pub(super) struct Delivered {
-    pub(super) ending: Ending,
-    pub(super) accepted: usize,
-    pub(super) attempts: u32,
-}
 
 /// A batch on its way.
 struct Sending {
@@ -42,9 +25,35 @@ struct Sending {
     delivery: Delivery,
 }
 
-impl<S: Sink, C: Clock> NamespaceSender<S, C> {
+/// Sends for one namespace, a round at a time.
+pub(super) struct Rounds<S, C> {
+    pub(super) reporter: Reporter<S, C>,
+    pub(super) wake: Arc<Notify>,
+    pub(super) phase: watch::Receiver<Phase>,
+    /// Whether the service has accepted anything since it last refused all of a batch.
+    is_taking: bool,
+}
+
+impl<S: Sink, C: Clock> Rounds<S, C> {
+    pub(super) fn new(reporter: Reporter<S, C>, wake: Arc<Notify>) -> Self {
+        Self {
+            phase: reporter.shared.phase.clone(),
+            reporter,
+            wake,
+            is_taking: false,
+        }
+    }
+
+    fn outbox(&self) -> &SharedOutbox {
+        &self.reporter.shared.outbox
+    }
+
+    pub(super) fn has_tick(&self) -> bool {
+        self.outbox().lock().has_tick(&self.reporter.namespace)
+    }
+
     /// Sends until nothing is left that may be sent now, or a delivery fails; tells which.
-    pub(super) async fn round(&mut self, retry: Retry) -> bool {
+    pub(super) async fn send(&mut self, retry: Retry) -> bool {
         let mut account = Account::new();
         let mut interrupted: Option<Sending> = None;
         let mut ticks_in_a_row = 0;
@@ -52,18 +61,18 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
         let mut held_tick = None;
         let mut held_for: Option<Arc<str>> = None;
         loop {
-            let now = self.shared.clock.now();
+            let now = self.reporter.shared.clock.now();
             let backlog_first = ticks_in_a_row >= TICKS_IN_A_ROW;
             let next = self.next_batch(now, backlog_first);
             let Some((batch, share)) = next else {
-                self.shared.report_queued();
-                self.account_for(&mut account);
-                self.recovered();
+                self.reporter.shared.report_queued();
+                self.reporter.account_for(&mut account);
+                self.reporter.recovered();
                 return held_tick.is_none();
             };
             let is_tick = share == Share::Tick;
             if !is_tick {
-                self.account_for(&mut account);
+                self.reporter.account_for(&mut account);
                 if held_tick.is_some() && held_tick == batch.ids().next() {
                     return false;
                 }
@@ -73,7 +82,9 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
             // every tick and never end.
             let resumed = interrupted.take_if(|sending| sending.share == share);
             let mut sending = resumed.unwrap_or_else(|| {
-                let lasting = held_for.clone().or_else(|| self.lately_parked(now));
+                let lasting = held_for
+                    .clone()
+                    .or_else(|| self.reporter.lately_parked(now));
                 Sending {
                     delivery: Delivery::new(batch.clone(), retry).expecting(lasting),
                     batch,
@@ -81,39 +92,40 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
                 }
             });
             let delivered = self.deliver(&mut sending).await;
-            self.shared.report_queued();
-            self.tell(&sending.batch, &delivered, share);
+            self.reporter.shared.report_queued();
+            self.reporter.report(&sending.batch, &delivered, share);
             account.requests += delivered.attempts;
-            if is_tick || self.outage.is_none() {
+            if is_tick || self.reporter.outage.is_none() {
                 account.points += delivered.accepted;
-            } else if let Some(outage) = &mut self.outage {
+            } else if let Some(outage) = &mut self.reporter.outage {
                 outage.replayed += delivered.accepted;
                 // `recovered` tells of these.
                 account = Account::new();
             }
             match delivered.ending {
                 Ending::Done => {}
-                Ending::Interrupted if self.phase() == Phase::Running => {
+                Ending::Interrupted if *self.phase.borrow() == Phase::Running => {
                     interrupted = Some(sending);
                 }
                 Ending::Interrupted => {
-                    self.account_for(&mut account);
+                    self.reporter.account_for(&mut account);
                     return false;
                 }
                 Ending::Failed(failure) if self.may_park(share, &failure) => {
-                    self.parked(&sending.batch, &failure);
+                    self.reporter.parked(&sending.batch, &failure);
                 }
                 Ending::Failed(failure) => {
                     self.is_taking = false;
-                    self.account_for(&mut account);
+                    self.reporter.account_for(&mut account);
                     // The backlog may fail as its tick did; that was told.
                     let attempts = sending.delivery.attempts();
-                    self.failed(&sending.batch, &failure, attempts, held_tick.is_none());
+                    self.reporter
+                        .failed(&sending.batch, &failure, attempts, held_tick.is_none());
                     if !failure.blames_points() {
                         return false;
                     }
                     if !is_tick {
-                        self.shared.store().pass_over(&sending.batch);
+                        self.outbox().lock().pass_over(&sending.batch);
                         return false;
                     }
                     // It holds up nothing else: the way to the service is open.
@@ -125,8 +137,10 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
     }
 
     fn next_batch(&self, now: DateTime<Utc>, backlog_first: bool) -> Option<(Batch, Share)> {
-        let mut store = self.shared.store();
-        store.next_batch(&self.namespace, now, backlog_first)
+        let namespace = &self.reporter.namespace;
+        self.outbox().expire(now);
+        let outbox = self.outbox().lock();
+        outbox.next_share(namespace, now, backlog_first)
     }
 
     /// Whether what was refused as a whole waits behind all others. A tick does not: the
@@ -139,12 +153,6 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
             }
             Share::Parked => failure.blames_points(),
         }
-    }
-
-    /// The refusal that a point was parked for lately, or at the last try of one: it lasts.
-    fn lately_parked(&self, now: DateTime<Utc>) -> Option<Arc<str>> {
-        let (reason, at) = self.last_parked.as_ref()?;
-        (now - *at < PARKED_RETRY * 2).then(|| reason.clone())
     }
 
     /// Delivers one batch and books every answer at once, so that whatever ends the
@@ -168,18 +176,22 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
                     break Ending::Interrupted;
                 }
                 Step::Send(batch) => {
-                    self.shared.wait_durable().await;
-                    let answer = self.shared.sink.put(&batch).await;
+                    self.reporter.shared.wait_durable().await;
+                    let answer = self.reporter.shared.sink.put(&batch).await;
                     for outcome in delivery.answer(answer, &mut rand::rng()) {
                         match outcome {
                             Outcome::Accepted(batch) => {
-                                accepted += self.shared.store().accept(&batch);
+                                accepted += self.outbox().change(|outbox| outbox.accept(&batch));
                                 self.is_taking = true;
                             }
-                            Outcome::Rejected(batch, failure) => self.rejected(&batch, &failure),
-                            Outcome::Parked(batch, failure) => self.parked(&batch, &failure),
+                            Outcome::Rejected(batch, failure) => {
+                                self.reporter.rejected(&batch, &failure)
+                            }
+                            Outcome::Parked(batch, failure) => {
+                                self.reporter.parked(&batch, &failure)
+                            }
                             Outcome::Retrying { failure, delay } => {
-                                self.retrying(delivery.attempts(), &failure, delay);
+                                self.reporter.retrying(delivery.attempts(), &failure, delay);
                             }
                             Outcome::Splitting(_) => {}
                             Outcome::Held(failure) => failed = failed.or(Some(failure)),
@@ -198,10 +210,12 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
     /// Waits before a retry; `false` if the delivery shall make room. A backlog makes
     /// room for a newer tick, which alarms read.
     async fn wait(&mut self, delay: Duration, is_tick: bool) -> bool {
-        let shared = &self.shared;
+        let Reporter {
+            namespace, shared, ..
+        } = &self.reporter;
         let newer_tick = async {
             // A wake-up may be left over from a tick that was sent already.
-            while !shared.store().has_tick(&self.namespace) {
+            while !shared.outbox.lock().has_tick(namespace) {
                 self.wake.notified().await;
             }
         };

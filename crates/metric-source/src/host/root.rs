@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use diagnostics::redacted_prefix;
 
-use super::HostError;
+use super::error::HostError;
 use crate::READ_MAX;
 
 /// Where the kernel's file systems are mounted.

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use diagnostics::redacted_prefix;
 use regex_lite::{Regex, RegexBuilder};
 
-use super::exposition::{Kind, Sample};
+use super::sample::{Kind, Sample};
 use super::scan::Scan;
 use crate::computing::{Stopped, Wanted};
 

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use cloudwatch_metric::{DIMENSIONS_MAX, Dimension, MetricError, Value};
 use diagnostics::redacted_prefix;
 
-use super::exposition::{Kind, Sample};
+use super::sample::{Kind, Sample};
 use super::selector::MatchError;
 use crate::{Options, Reading, Readings};
 

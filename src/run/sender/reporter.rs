@@ -1,21 +1,48 @@
-//! What a sender tells of its work: log lines, the status, and the account of an outage.
+//! What a sender reports of its work: log lines, the status, and the account of an outage.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use cloudwatch_metric::Namespace;
 use diagnostics::chain;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::NamespaceSender;
-use super::round::{Delivered, Ending};
+use super::super::shared::Shared;
 use crate::clock::Clock;
+use crate::format::{millis, rfc3339};
 use crate::health::brief;
-use crate::outbox::Batch;
+use crate::outbox::{Batch, PARKED_RETRY, Share};
 use crate::publish::{RequestError, Sink, hint};
-use crate::run::store::Share;
-use crate::run::{millis, rfc3339};
+
+/// Reports for one namespace, and books what became of its points.
+pub(super) struct Reporter<S, C> {
+    pub(super) namespace: Namespace,
+    pub(super) shared: Arc<Shared<S, C>>,
+    pub(super) outage: Option<Outage>,
+    /// The last tick that was reported to have failed; it may come in parts.
+    failed_tick: Option<DateTime<Utc>>,
+    /// The unknown refusal that a point was last parked for, and when.
+    last_parked: Option<(Arc<str>, DateTime<Utc>)>,
+}
+
+/// How the delivery of one batch ended.
+pub(super) enum Ending {
+    /// Every point of it was accepted, rejected or parked.
+    Done,
+    /// Its retries are spent, or somebody must act first.
+    Failed(RequestError),
+    /// It made room: a newer tick is there, or the run ends.
+    Interrupted,
+}
+
+/// What one batch came to.
+pub(super) struct Delivered {
+    pub(super) ending: Ending,
+    pub(super) accepted: usize,
+    pub(super) attempts: u32,
+}
 
 /// A time in which points had to wait.
 pub(super) struct Outage {
@@ -31,10 +58,26 @@ pub(super) struct Account {
     pub(super) since: Instant,
 }
 
-impl<S: Sink, C: Clock> NamespaceSender<S, C> {
+impl<S: Sink, C: Clock> Reporter<S, C> {
+    pub(super) fn new(namespace: Namespace, shared: Arc<Shared<S, C>>) -> Self {
+        Self {
+            namespace,
+            shared,
+            outage: None,
+            failed_tick: None,
+            last_parked: None,
+        }
+    }
+
+    /// The refusal that a point was parked for lately, or at the last try of one: it lasts.
+    pub(super) fn lately_parked(&self, now: DateTime<Utc>) -> Option<Arc<str>> {
+        let (reason, at) = self.last_parked.as_ref()?;
+        (now - *at < PARKED_RETRY * 2).then(|| reason.clone())
+    }
+
     /// Tells the status how a tick went once all of it was tried. What is tried again
     /// between ticks may end a row of failures, but is no further one.
-    pub(super) fn tell(&mut self, batch: &Batch, delivered: &Delivered, share: Share) {
+    pub(super) fn report(&mut self, batch: &Batch, delivered: &Delivered, share: Share) {
         let is_tick = share == Share::Tick;
         let status = &self.shared.status;
         match &delivered.ending {
@@ -45,7 +88,7 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
                 }
                 self.failed_tick = tick;
             }
-            Ending::Done if self.shared.store().has_tick(&self.namespace) => {}
+            Ending::Done if self.shared.outbox.lock().has_tick(&self.namespace) => {}
             Ending::Done if delivered.accepted > 0 => {
                 let now = self.shared.clock.now();
                 if is_tick {
@@ -80,7 +123,7 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
             return;
         };
         self.shared.status.recovered(&self.namespace);
-        let dropped = self.shared.store().dropped_of(&self.namespace);
+        let dropped = self.shared.outbox.lock().dropped_of(&self.namespace);
         let lost = dropped.total().saturating_sub(outage.lost_before);
         let seconds = (self.shared.clock.now() - outage.since).num_seconds();
         info!(
@@ -99,11 +142,11 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
         attempts: u32,
         is_news: bool,
     ) {
-        let mut store = self.shared.store();
-        store.demote(batch);
-        let held = store.held_of(&self.namespace);
-        let lost_before = store.dropped_of(&self.namespace).total();
-        drop(store);
+        let mut outbox = self.shared.outbox.lock();
+        outbox.demote(batch);
+        let held = outbox.len_of(&self.namespace);
+        let lost_before = outbox.dropped_of(&self.namespace).total();
+        drop(outbox);
         self.outage.get_or_insert_with(|| Outage {
             since: self.shared.clock.now(),
             lost_before,
@@ -123,7 +166,7 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
     }
 
     pub(super) fn rejected(&self, batch: &Batch, failure: &RequestError) {
-        self.shared.store().refuse(batch);
+        self.shared.outbox.change(|outbox| outbox.refuse(batch));
         for point in batch.points() {
             warn!(
                 metric = %point.metric,
@@ -139,7 +182,7 @@ impl<S: Sink, C: Clock> NamespaceSender<S, C> {
     pub(super) fn parked(&mut self, batch: &Batch, failure: &RequestError) {
         let reason: Arc<str> = failure.reason().into();
         let now = self.shared.clock.now();
-        let (next_try, news) = self.shared.store().park(batch, &reason, now);
+        let (next_try, news) = self.shared.outbox.lock().park(batch, &reason, now);
         for held in news {
             warn!(
                 metric = %held.point.metric,
