@@ -100,3 +100,17 @@ fn version_is_that_of_the_package() {
     let expected = concat!("cloudwatch-local ", env!("CARGO_PKG_VERSION"), "\n");
     assert_eq!((output.status.code(), &*version), (Some(0), expected));
 }
+
+#[test]
+fn number_of_bytes_is_a_number() {
+    for arguments in [
+        ["--keep-logs", "1k"],
+        ["--read-rate", "0"],
+        ["--read-rate", "fast"],
+    ] {
+        let output = output(&arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains("needs a number of bytes"), "{error}");
+    }
+}
