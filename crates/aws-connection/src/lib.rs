@@ -28,13 +28,13 @@ mod certificates;
 mod connect;
 mod connection;
 mod credentials;
-mod empty_variables;
 mod endpoint;
 mod files;
 mod http;
 mod origin;
 mod pairs;
 mod proxy;
+mod reexec;
 mod region;
 mod session;
 
@@ -43,10 +43,10 @@ pub use ca_bundle::{FileRead, ca_bundle, unreadable};
 pub use certificates::Certificates;
 pub use connection::{Connection, failure};
 pub use credentials::profile_region;
-pub use empty_variables::{ReexecError, reexec_without_empty_sdk_vars};
 pub use files::SdkFiles;
 pub use http::{ANSWER_MAX, bounded};
 pub use origin::{Origin, ProfileKind, origin};
+pub use reexec::{Reexec, ReexecError, empty_sdk_vars, reexec_without_empty_sdk_vars};
 pub use region::{Region, RegionError};
 
 use http_proxies::HttpConfig;

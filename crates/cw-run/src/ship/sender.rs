@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diagnostics::{chain, excerpt};
-use retry_policy::{FailureKind, Remedy};
+use diagnostics::{chain, redacted_prefix};
+use retry_policy::{Remedy, RequestErrorKind};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
 
@@ -104,7 +104,7 @@ impl<S: LogsService> Sender<S> {
                     self.account(logs, rejected);
                 }
                 Err(refused) => {
-                    if refused.failure.kind == FailureKind::NoAnswer {
+                    if refused.failure.kind == RequestErrorKind::NoResponse {
                         self.shipping.tally.unanswered(lines(logs));
                     }
                     let step = delivery.refused(refused.verdict());
@@ -117,7 +117,7 @@ impl<S: LogsService> Sender<S> {
             warn!(
                 group = self.target.name.group,
                 stream = self.target.name.stream,
-                event = excerpt(&event.message),
+                event = redacted_prefix(&event.message),
                 "event refused for an unknown reason, it is tried again later"
             );
             self.parked.push(event);
@@ -174,7 +174,7 @@ impl<S: LogsService> Sender<S> {
                 let event = std::slice::from_ref(&events[alone]);
                 warn!(
                     error = chain(&refused.failure),
-                    event = excerpt(&event[0].message),
+                    event = redacted_prefix(&event[0].message),
                     "event dropped"
                 );
                 self.drop_all(Dropped::Refused, event);
@@ -296,7 +296,7 @@ impl<S: LogsService> Sender<S> {
                     self.shipping.tally.failed();
                     warn!(
                         error = chain(&refused.failure),
-                        event = excerpt(&event.message),
+                        event = redacted_prefix(&event.message),
                         "event refused again"
                     );
                     self.parked.push(event);
