@@ -4,30 +4,23 @@
 //! that is late, doubled or lost costs nothing.
 
 use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use cron_schedule::TickRate;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tracing::{error, warn};
 
-use crate::clock;
+use crate::clock::{Clock, Ticks};
 
 /// How late a tick may be: the library looks every 500 ms whether its job is due.
 const LATE_MAX: Duration = Duration::from_secs(2);
 
 /// Longest wait for the library to forget a job.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// A running clock. It stops when it is dropped, too, only nobody waits for it then.
-#[derive(Debug)]
-pub struct Ticker {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
-}
 
 /// Why the clock does not run.
 #[derive(Debug, thiserror::Error)]
@@ -44,37 +37,11 @@ pub enum TickerError {
     Start { source: JobSchedulerError },
 }
 
-impl Ticker {
-    /// Starts the clock. The receiver gets a tick soon (within half a second or so) after
-    /// every whole minute or second; while one waits to be taken, further ones are dropped.
-    pub async fn start(rate: TickRate) -> Result<(Self, mpsc::Receiver<()>), TickerError> {
-        let mut clock = Clock::start(rate).await?;
-        let (ticks, receiver) = mpsc::channel(1);
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(async move {
-            tokio::select! {
-                () = clock.forward(&ticks) => {}
-                _ = stopped => {}
-            }
-            clock.shut_down().await;
-        });
-        Ok((Self { stop, task }, receiver))
-    }
-
-    /// Stops the clock; the receiver sees its channel closed.
-    pub async fn stop(self) {
-        drop(self.stop);
-        if let Err(error) = self.task.await {
-            error!(%error, "ticker task panicked");
-        }
-    }
-}
-
 /// The system's clock, which ticks with `tokio-cron-scheduler`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-impl clock::Clock for SystemClock {
+impl Clock for SystemClock {
     type Ticks = SystemTicks;
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock's edge")]
@@ -83,42 +50,35 @@ impl clock::Clock for SystemClock {
     }
 
     async fn ticks(&self, rate: TickRate) -> Result<SystemTicks, Box<dyn Error + Send + Sync>> {
-        let (ticker, receiver) = Ticker::start(rate).await?;
-        Ok(SystemTicks { ticker, receiver })
+        Ok(SystemTicks::start(rate).await?)
     }
 }
 
-/// The ticks of the system's clock.
-#[derive(Debug)]
+/// The ticks of the system's clock: the scheduler with its one job. While a tick waits to be
+/// taken, further ones are dropped.
 pub struct SystemTicks {
-    ticker: Ticker,
-    receiver: mpsc::Receiver<()>,
-}
-
-impl clock::Ticks for SystemTicks {
-    async fn next(&mut self) {
-        if self.receiver.recv().await.is_none() {
-            // Only a ticker that was stopped is silent for good.
-            std::future::pending().await
-        }
-    }
-
-    async fn stop(self) {
-        self.ticker.stop().await;
-    }
-}
-
-/// The scheduler with its one job.
-struct Clock {
     scheduler: JobScheduler,
     rate: TickRate,
-    job: Job,
+    /// None while it could not be made anew.
+    job: Option<Job>,
     sender: mpsc::Sender<()>,
     ticks: mpsc::Receiver<()>,
+    /// When a tick must have come.
+    due: Instant,
 }
 
-impl Clock {
-    async fn start(rate: TickRate) -> Result<Self, TickerError> {
+impl fmt::Debug for SystemTicks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemTicks")
+            .field("rate", &self.rate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SystemTicks {
+    /// Starts the clock. A tick comes soon (within half a second or so) after every whole
+    /// minute or second.
+    pub async fn start(rate: TickRate) -> Result<Self, TickerError> {
         let scheduler = JobScheduler::new()
             .await
             .map_err(|source| TickerError::SetUp { source })?;
@@ -132,37 +92,51 @@ impl Clock {
         Ok(Self {
             scheduler,
             rate,
-            job,
+            job: Some(job),
             sender,
             ticks,
+            due: Instant::now() + silence_max(rate),
         })
     }
 
-    /// Passes ticks on until nobody takes them any more.
-    ///
-    /// The library waits for the wall clock to reach the job's next time. When the clock
-    /// is put back that may take hours, so a job that stays silent is made anew.
-    async fn forward(&mut self, receiver: &mpsc::Sender<()>) {
-        let silence_max = self.rate.period() + LATE_MAX;
-        while !receiver.is_closed() {
-            if timeout(silence_max, self.ticks.recv()).await.is_ok() {
-                // Full means that the receiver has a tick to come back to.
-                let _ = receiver.try_send(());
-                continue;
-            }
+    async fn recreate_job(&mut self) {
+        self.remove_job().await;
+        match add_job(&self.scheduler, self.rate, &self.sender).await {
+            Ok(job) => self.job = Some(job),
+            Err(error) => error!(%error, "clock's job could not be recreated"),
+        }
+    }
+
+    async fn remove_job(&mut self) {
+        let Some(job) = self.job.take() else {
+            return;
+        };
+        match timeout(REMOVE_TIMEOUT, self.scheduler.remove(&job.guid())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "scheduler did not remove the clock's job"),
+            Err(error) => warn!(%error, "scheduler did not remove the clock's job"),
+        }
+    }
+}
+
+impl Ticks for SystemTicks {
+    /// The library waits for the wall clock to reach the job's next time. When the clock is
+    /// put back that may take hours, so a job that stays silent is made anew. Whoever stops
+    /// waiting in the middle of that leaves at worst one job too many, and its ticks are dropped.
+    async fn next(&mut self) {
+        let silence_max = silence_max(self.rate);
+        while timeout_at(self.due, self.ticks.recv()).await.is_err() {
             warn!(
                 silent_s = silence_max.as_secs(),
                 "clock did not tick, recreating its job"
             );
-            self.remove_job().await;
-            match add_job(&self.scheduler, self.rate, &self.sender).await {
-                Ok(job) => self.job = job,
-                Err(error) => error!(%error, "clock's job could not be made anew"),
-            }
+            self.due = Instant::now() + silence_max;
+            self.recreate_job().await;
         }
+        self.due = Instant::now() + silence_max;
     }
 
-    async fn shut_down(mut self) {
+    async fn stop(mut self) {
         // The library's tasks outlive it; without the job they hold nothing of ours.
         self.remove_job().await;
         match timeout(REMOVE_TIMEOUT, self.scheduler.shutdown()).await {
@@ -171,15 +145,10 @@ impl Clock {
             Err(error) => warn!(%error, "scheduler did not shut down"),
         }
     }
+}
 
-    async fn remove_job(&self) {
-        let id = self.job.guid();
-        match timeout(REMOVE_TIMEOUT, self.scheduler.remove(&id)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%error, "scheduler did not remove the clock's job"),
-            Err(error) => warn!(%error, "scheduler did not remove the clock's job"),
-        }
-    }
+fn silence_max(rate: TickRate) -> Duration {
+    rate.period() + LATE_MAX
 }
 
 async fn add_job(
@@ -209,33 +178,31 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     #[tokio::test]
-    async fn clock_beats_every_second_until_it_is_stopped() {
-        let (ticker, mut ticks) = Ticker::start(TickRate::Second).await.unwrap();
+    async fn clock_ticks_every_second_until_it_is_stopped() {
+        let mut ticks = SystemTicks::start(TickRate::Second).await.unwrap();
         for _ in 0..2 {
-            assert_eq!(timeout(PATIENCE, ticks.recv()).await, Ok(Some(())));
+            timeout(PATIENCE, ticks.next()).await.unwrap();
         }
-        ticker.stop().await;
-        while ticks.try_recv().is_ok() {}
-        assert!(ticks.is_closed());
+        let sender = ticks.sender.clone();
+        ticks.stop().await;
+        assert!(sender.is_closed());
     }
 
     #[tokio::test]
-    async fn clock_put_back_beats_again() {
-        let mut clock = Clock::start(TickRate::Second).await.unwrap();
+    async fn clock_put_back_ticks_again_whoever_stops_waiting_meanwhile() {
+        let mut ticks = SystemTicks::start(TickRate::Second).await.unwrap();
         // To the library, a clock that is put back is a next time far ahead.
         let far: DateTime<Utc> = "2100-01-01T00:00:00Z".parse().unwrap();
-        let context = clock.scheduler.context();
+        let context = ticks.scheduler.context();
         let mut jobs = context.metadata_storage.write().await;
-        jobs.set_next_and_last_tick(clock.job.guid(), Some(far), None)
+        let job = ticks.job.as_ref().unwrap().guid();
+        jobs.set_next_and_last_tick(job, Some(far), None)
             .await
             .unwrap();
         drop(jobs);
-        let (sender, mut receiver) = mpsc::channel(1);
-        let ticks = async { timeout(PATIENCE, receiver.recv()).await };
-        tokio::select! {
-            () = clock.forward(&sender) => panic!("the receiver is there"),
-            tick = ticks => assert_eq!(tick, Ok(Some(()))),
-        }
-        clock.shut_down().await;
+        let often = Duration::from_millis(100);
+        let ticked = async { while timeout(often, ticks.next()).await.is_err() {} };
+        timeout(PATIENCE, ticked).await.unwrap();
+        ticks.stop().await;
     }
 }
