@@ -1,8 +1,8 @@
-//! Wires everything: ticks become ticks, ticks become points, points leave.
+//! Wires everything: the clock ticks, ticks become points, points leave.
 //!
-//! Sampling never waits for sending. The sampler puts the points of a tick into the
-//! store and wakes the sender of each namespace; a sender sends what the store holds for
-//! its namespace, one request at a time. NamespaceSenders do not wait for each other, so a
+//! Sampling never waits for sending. A tick puts its points into the outbox, which wakes
+//! the sender of each namespace; a sender sends what the outbox holds for its namespace,
+//! one request at a time. Senders do not wait for each other, so a
 //! namespace that is refused holds up no other.
 
 use std::error::Error;
@@ -93,6 +93,7 @@ pub async fn run<S: Sink, C: Clock>(
         config.source_timeout,
         resources,
         status.clone(),
+        senders.outbox(),
     );
     status.publishes(sampler.namespaces());
     senders.publish_in(sampler.namespaces());
@@ -117,7 +118,8 @@ pub async fn run<S: Sink, C: Clock>(
                 status.failed_samples(sampler.failed_samples());
                 senders.maintain();
             }
-            Some(points) = sampler.next() => senders.push(points),
+            Some(()) = sampler.next() => {}
+            () = senders.unattended() => senders.attend(),
             Some(entries) = reload.recv() => {
                 // What has passed is the old entries' and at their rate: the new ones
                 // neither missed it nor make up for it.
@@ -173,12 +175,11 @@ pub async fn once<S: Sink, C: Clock>(
         () = &mut shutdown => return Ok(nothing_done(started)),
     };
     let resources = Arc::new(Resources::new(config.http.clone()));
-    let mut sampler = Sampler::new(config.entries, config.source_timeout, resources, status);
+    let (timeout, outbox) = (config.source_timeout, senders.outbox());
+    let mut sampler = Sampler::new(config.entries, timeout, resources, status, outbox);
     sampler.start(whole_second(clock.now()), Which::All);
     let sampled = async {
-        while let Some(points) = sampler.next().await {
-            senders.push(points);
-        }
+        sampled(&mut sampler, &mut senders).await;
         sampler.log_silent();
         senders.finish(Phase::Finishing, Duration::MAX).await
     };
@@ -212,14 +213,26 @@ async fn finish_sampling<S: Sink, C: Clock>(
 ) -> Duration {
     let began = Instant::now();
     let deadline = began + grace / 4;
-    while let Ok(Some(points)) = timeout_at(deadline, sampler.next()).await {
-        senders.push(points);
-    }
-    sampler.end_ticks();
-    while let Some(points) = sampler.next().await {
-        senders.push(points);
+    if timeout_at(deadline, sampled(sampler, senders))
+        .await
+        .is_err()
+    {
+        sampler.end_ticks();
+        sampled(sampler, senders).await;
     }
     grace.saturating_sub(began.elapsed())
+}
+
+/// Waits until no tick is under way. Senders begin when points come for them.
+async fn sampled<S: Sink, C: Clock>(sampler: &mut Sampler, senders: &mut NamespaceSenders<S, C>) {
+    loop {
+        tokio::select! {
+            () = senders.unattended() => senders.attend(),
+            ended = sampler.next() => if ended.is_none() {
+                break;
+            },
+        }
+    }
 }
 
 /// Waits for the credentials and takes up what is on disk, either of which may hang.

@@ -13,13 +13,14 @@ use diagnostics::chain;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use metric_source::{Resources, Tick};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, interval_at};
 use tracing::error;
 
 use super::renewal::{self, renewed};
 use super::scheduled_metric::{Sampled, ScheduledMetric};
+use super::shared_outbox::SharedOutbox;
 use crate::config::{Entry, tick_rate};
 use crate::health::Status;
 
@@ -48,8 +49,8 @@ pub(super) struct Sampler {
     status: Arc<Status>,
     /// Each gives what it was, by namespace.
     ticks: JoinSet<BTreeMap<Namespace, Yield>>,
-    /// What the ticks hand over.
-    points: (mpsc::Sender<Vec<Point>>, mpsc::Receiver<Vec<Point>>),
+    /// What the ticks put their points into.
+    outbox: Arc<SharedOutbox>,
     /// Told when the ticks under way shall end with what they have.
     enough: watch::Sender<bool>,
     failed_samples: Arc<AtomicU64>,
@@ -61,6 +62,7 @@ impl Sampler {
         timeout: Duration,
         resources: Arc<Resources>,
         status: Arc<Status>,
+        outbox: Arc<SharedOutbox>,
     ) -> Self {
         Self {
             scheduled: renewal::new(entries),
@@ -68,7 +70,7 @@ impl Sampler {
             resources,
             status,
             ticks: JoinSet::new(),
-            points: mpsc::channel(1),
+            outbox,
             enough: watch::Sender::new(false),
             failed_samples: Arc::default(),
         }
@@ -109,28 +111,20 @@ impl Sampler {
         let begun = Gathering {
             scheduled,
             tick: Tick::new(at, self.timeout, self.resources.clone()),
-            points: self.points.0.clone(),
+            outbox: self.outbox.clone(),
             enough: self.enough.subscribe(),
             failed_samples: self.failed_samples.clone(),
         };
         self.ticks.spawn(begun.gather());
     }
 
-    /// The next points that are there, of one tick; `None` if no tick is under way.
-    pub(super) async fn next(&mut self) -> Option<Vec<Point>> {
-        loop {
-            tokio::select! {
-                // First what is there: a tick hands over before it ends.
-                biased;
-                points = self.points.1.recv() => return points,
-                ended = self.ticks.join_next() => match ended? {
-                    Ok(yields) => self.report(yields),
-                    Err(failure) => {
-                        error!(error = chain(&failure), "sampling task panicked");
-                    }
-                }
-            }
+    /// Waits until a tick has ended; `None` if none is under way.
+    pub(super) async fn next(&mut self) -> Option<()> {
+        match self.ticks.join_next().await? {
+            Ok(yields) => self.report(yields),
+            Err(failure) => error!(error = chain(&failure), "sampling task panicked"),
         }
+        Some(())
     }
 
     /// Reports the namespaces that a tick gave no point for because sources failed.
@@ -146,7 +140,7 @@ impl Sampler {
         }
     }
 
-    /// The ticks under way end with what they have, which [`Sampler::next`] gives.
+    /// The ticks under way end with what they have, which is in the outbox then.
     pub(super) fn end_ticks(&self) {
         self.enough.send_replace(true);
     }
@@ -202,7 +196,7 @@ impl Sampler {
 struct Gathering {
     scheduled: Vec<Arc<ScheduledMetric>>,
     tick: Tick,
-    points: mpsc::Sender<Vec<Point>>,
+    outbox: Arc<SharedOutbox>,
     enough: watch::Receiver<bool>,
     failed_samples: Arc<AtomicU64>,
 }
@@ -242,9 +236,10 @@ impl Gathering {
             });
         let mut yields = BTreeMap::<_, Yield>::new();
         let mut samples: FuturesUnordered<_> = samples.collect();
-        let mut hand_over = interval_at(Instant::now() + HAND_OVER, HAND_OVER);
+        let mut hand_overs = interval_at(Instant::now() + HAND_OVER, HAND_OVER);
         let mut waited_for: BTreeSet<_> = (0..self.scheduled.len()).collect();
-        let mut gathered = Vec::new();
+        // In the order of the entries.
+        let mut gathered = BTreeMap::new();
         loop {
             tokio::select! {
                 biased;
@@ -253,15 +248,15 @@ impl Gathering {
                         waited_for.remove(&place);
                         let namespace = &self.scheduled[place].entry.metric.namespace;
                         yields.entry(namespace.clone()).or_default().add(&mut sampled);
-                        gathered.push((place, sampled.points));
+                        gathered.insert(place, sampled.points);
                     }
                     None => break,
                 },
                 _ = self.enough.changed() => break,
-                _ = hand_over.tick() => hand(&self.points, &mut gathered).await,
+                _ = hand_overs.tick() => self.outbox.push(all(&mut gathered)),
             }
         }
-        hand(&self.points, &mut gathered).await;
+        self.outbox.push(all(&mut gathered));
         for place in waited_for {
             self.scheduled[place].give_up(&self.tick, &self.failed_samples);
         }
@@ -269,12 +264,7 @@ impl Gathering {
     }
 }
 
-/// Hands the points over in the order of their entries.
-async fn hand(points: &mpsc::Sender<Vec<Point>>, gathered: &mut Vec<(usize, Vec<Point>)>) {
-    gathered.sort_unstable_by_key(|(place, _)| *place);
-    let ready: Vec<_> = gathered.drain(..).flat_map(|(_, points)| points).collect();
-    if !ready.is_empty() {
-        // The sampler is gone only when its ticks are not wanted any more.
-        let _ = points.send(ready).await;
-    }
+fn all(gathered: &mut BTreeMap<usize, Vec<Point>>) -> Vec<Point> {
+    let gathered = std::mem::take(gathered);
+    gathered.into_values().flatten().collect()
 }

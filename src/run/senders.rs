@@ -1,10 +1,10 @@
 //! The senders, one for each namespace.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloudwatch_metric::{Namespace, Point};
+use cloudwatch_metric::Namespace;
 use diagnostics::chain;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
@@ -30,18 +30,12 @@ const LAST_WRITE: Duration = Duration::from_millis(250);
 pub(super) struct NamespaceSenders<S, C> {
     shared: Arc<Shared<S, C>>,
     phase: watch::Sender<Phase>,
-    running: BTreeMap<Namespace, Running>,
+    running: BTreeMap<Namespace, AbortHandle>,
     /// The namespaces that points come for.
     published: HashSet<Namespace>,
     tasks: JoinSet<()>,
     /// The task of the spool, which outlives the senders.
     spooling: JoinSet<()>,
-}
-
-/// What wakes a sender, and tells whether it still runs.
-struct Running {
-    wake: Arc<Notify>,
-    task: AbortHandle,
 }
 
 impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
@@ -54,8 +48,7 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
     ) -> Result<Self, SpoolError> {
         let (limits, dir) = (config.buffer, config.spool_dir.clone());
         let (outbox, thread) = spooler::open(limits, dir, clock.now()).await?;
-        let restored: Vec<_> = outbox.namespaces().cloned().collect();
-        let outbox = Arc::new(SharedOutbox::new(outbox));
+        let outbox = Arc::new(SharedOutbox::new(outbox, status.clone()));
         let mut spooling = JoinSet::new();
         let spooler =
             thread.map(|thread| Spooler::start(thread, outbox.clone(), PATIENCE, &mut spooling));
@@ -77,24 +70,18 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
             tasks: JoinSet::new(),
             spooling,
         };
-        senders.shared.report_queued();
-        for namespace in restored {
-            senders.wake(namespace);
-        }
+        senders.attend();
         Ok(senders)
     }
 
-    /// Takes the points of a tick and wakes the senders that have to do with them.
-    pub(super) fn push(&mut self, points: Vec<Point>) {
-        let namespaces: BTreeSet<_> = points.iter().map(|point| &point.metric.namespace).collect();
-        let namespaces: Vec<_> = namespaces.into_iter().cloned().collect();
-        if !points.is_empty() {
-            self.shared.outbox.push(points);
-            self.shared.report_queued();
-        }
-        for namespace in namespaces {
-            self.wake(namespace);
-        }
+    /// What ticks put their points into.
+    pub(super) fn outbox(&self) -> Arc<SharedOutbox> {
+        self.shared.outbox.clone()
+    }
+
+    /// Waits until points have come for a namespace that has no sender.
+    pub(super) async fn unattended(&self) {
+        self.shared.outbox.unattended().await;
     }
 
     /// From now on points come for these namespaces. What is held for others is still
@@ -107,16 +94,16 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
     /// Ends the senders of namespaces that nothing comes for any more, once nothing is held
     /// for them. One that a tick still comes for begins anew.
     fn end_idle(&mut self) {
-        let mut outbox = self.shared.outbox.lock();
-        self.running.retain(|namespace, sender| {
-            let stays = self.published.contains(namespace) || outbox.len_of(namespace) > 0;
+        let outbox = &self.shared.outbox;
+        self.running.retain(|namespace, task| {
+            let holds = outbox.lock().len_of(namespace) > 0;
+            let stays = self.published.contains(namespace) || holds;
             if !stays {
-                outbox.remove_queue(namespace);
-                sender.task.abort();
+                outbox.leave(namespace);
+                task.abort();
             }
             stays
         });
-        drop(outbox);
         self.join_ended();
     }
 
@@ -126,34 +113,32 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
         }
     }
 
-    /// What there is to do at every tick of the clock: senders that nobody needs end, and those that
-    /// panicked (the SDK is large) begin anew, for their points are all there.
+    /// What there is to do at every tick of the clock: senders that nobody needs end, and those
+    /// that panicked (the SDK is large) begin anew, for their points are all there.
     pub(super) fn maintain(&mut self) {
         self.end_idle();
-        self.revive();
+        self.attend();
     }
 
-    fn revive(&mut self) {
-        let senders = self.running.iter();
-        let ended = senders.filter(|(_, sender)| sender.task.is_finished());
-        let ended: Vec<_> = ended.map(|(namespace, _)| namespace.clone()).collect();
-        for namespace in ended {
-            self.wake(namespace);
-        }
-    }
-
-    /// Tells a sender that there are points for it; begins it if it does not run.
-    fn wake(&mut self, namespace: Namespace) {
+    /// Begins a sender for each namespace that holds points and has none that runs.
+    pub(super) fn attend(&mut self) {
         self.join_ended();
-        let running = self.running.get(&namespace);
-        if let Some(sender) = running.filter(|sender| !sender.task.is_finished()) {
-            return sender.wake.notify_one();
+        let holding: Vec<_> = self.shared.outbox.lock().namespaces().cloned().collect();
+        for namespace in holding {
+            let task = self.running.get(&namespace);
+            if task.is_none_or(AbortHandle::is_finished) {
+                self.begin(namespace);
+            }
         }
+    }
+
+    fn begin(&mut self, namespace: Namespace) {
         let wake = Arc::new(Notify::new());
         wake.notify_one();
-        let sender = NamespaceSender::new(namespace.clone(), self.shared.clone(), wake.clone());
+        self.shared.outbox.attend(namespace.clone(), wake.clone());
+        let sender = NamespaceSender::new(namespace.clone(), self.shared.clone(), wake);
         let task = self.tasks.spawn(sender.run());
-        self.running.insert(namespace, Running { wake, task });
+        self.running.insert(namespace, task);
     }
 
     /// How many points are held.
@@ -165,7 +150,7 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
     pub(super) async fn finish(&mut self, phase: Phase, grace: Duration) -> Summary {
         let began = Instant::now();
         self.phase.send_replace(phase);
-        self.revive();
+        self.attend();
         let ended = async {
             while let Some(ended) = self.tasks.join_next().await {
                 log_ended(ended);

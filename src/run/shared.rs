@@ -42,11 +42,4 @@ impl<S, C> Shared<S, C> {
             spooler.wait_durable(revision).await;
         }
     }
-
-    /// Keeps the status to what the outbox holds.
-    pub(super) fn report_queued(&self) {
-        let outbox = self.outbox.lock();
-        self.status
-            .holds(outbox.len(), outbox.parked(), outbox.dropped());
-    }
 }

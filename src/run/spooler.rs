@@ -292,12 +292,10 @@ mod tests {
 
     use super::*;
     use crate::outbox::Lend;
-    use crate::run::shared_outbox::tests::point;
+    use crate::run::shared_outbox::tests::{holding, point};
 
     fn outbox() -> Arc<SharedOutbox> {
-        let (points, bytes) = (100, usize::MAX);
-        let outbox = Outbox::new(Limits { points, bytes });
-        Arc::new(SharedOutbox::new(outbox))
+        Arc::new(holding(100))
     }
 
     /// Gives the outbox one more point and tells its revision.

@@ -142,11 +142,11 @@ impl<S: Sink, C: Clock> Reporter<S, C> {
         attempts: u32,
         is_news: bool,
     ) {
-        let mut outbox = self.shared.outbox.lock();
-        outbox.demote(batch);
-        let held = outbox.len_of(&self.namespace);
-        let lost_before = outbox.dropped_of(&self.namespace).total();
-        drop(outbox);
+        let (held, lost_before) = self.shared.outbox.reorder(|outbox| {
+            outbox.demote(batch);
+            let lost = outbox.dropped_of(&self.namespace).total();
+            (outbox.len_of(&self.namespace), lost)
+        });
         self.outage.get_or_insert_with(|| Outage {
             since: self.shared.clock.now(),
             lost_before,
@@ -182,7 +182,10 @@ impl<S: Sink, C: Clock> Reporter<S, C> {
     pub(super) fn parked(&mut self, batch: &Batch, failure: &RequestError) {
         let reason: Arc<str> = failure.reason().into();
         let now = self.shared.clock.now();
-        let (next_try, news) = self.shared.outbox.lock().park(batch, &reason, now);
+        let (next_try, news) = self
+            .shared
+            .outbox
+            .reorder(|outbox| outbox.park(batch, &reason, now));
         for held in news {
             warn!(
                 metric = %held.point.metric,

@@ -65,7 +65,6 @@ impl<S: Sink, C: Clock> Rounds<S, C> {
             let backlog_first = ticks_in_a_row >= TICKS_IN_A_ROW;
             let next = self.next_batch(now, backlog_first);
             let Some((batch, share)) = next else {
-                self.reporter.shared.report_queued();
                 self.reporter.account_for(&mut account);
                 self.reporter.recovered();
                 return held_tick.is_none();
@@ -92,7 +91,6 @@ impl<S: Sink, C: Clock> Rounds<S, C> {
                 }
             });
             let delivered = self.deliver(&mut sending).await;
-            self.reporter.shared.report_queued();
             self.reporter.report(&sending.batch, &delivered, share);
             account.requests += delivered.attempts;
             if is_tick || self.reporter.outage.is_none() {
@@ -125,7 +123,8 @@ impl<S: Sink, C: Clock> Rounds<S, C> {
                         return false;
                     }
                     if !is_tick {
-                        self.outbox().lock().pass_over(&sending.batch);
+                        self.outbox()
+                            .reorder(|outbox| outbox.pass_over(&sending.batch));
                         return false;
                     }
                     // It holds up nothing else: the way to the service is open.
