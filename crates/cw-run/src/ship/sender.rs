@@ -180,7 +180,10 @@ impl<S: LogsService> Sender<S> {
                 self.drop_all(Dropped::Refused, event);
             }
             Step::Retry { after } => self.wait(Reason::Soon, after, refused).await,
-            Step::Throttled { after } => self.wait(Reason::Later, after, refused).await,
+            Step::Throttled { after } => {
+                self.shipping.tally.throttled();
+                self.wait(Reason::Later, after, refused).await;
+            }
             Step::Hold => self.wait(Reason::Held, None, refused).await,
             Step::Create if self.shipping.group.no_create => {
                 self.wait(Reason::Held, None, refused).await
