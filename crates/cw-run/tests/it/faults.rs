@@ -209,3 +209,34 @@ async fn engine_that_is_restarted_costs_nothing() {
     assert_eq!(ended.code, Some(5), "{ended:?}");
     assert_eq!(world.messages(), numbered(0..200));
 }
+
+#[tokio::test]
+async fn memory_is_bounded_while_the_service_is_slower_than_the_container() {
+    let world = World::new().await;
+    let rate = std::num::NonZeroU64::new(6_000_000);
+    world.aws.read_at(rate);
+    let filling = "x".repeat(990);
+    world.engine.add_program("fixture:1", move |container| {
+        for number in 0..40_000 {
+            container.stdout(format!("{number} {filling}\n"));
+        }
+        container.exit(0);
+    });
+    let mut child = world.start(RUN);
+    let status = format!("/proc/{}/status", child.id().unwrap());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        peak = peak.max(kib.unwrap_or(0));
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(world.aws.logs().events_accepted(), 40_000);
+    // 16 MiB of lines, a request or two, and what the process has of its own; not its code.
+    assert!(peak > 0 && peak < 28 * 1024, "{peak} KiB");
+}
