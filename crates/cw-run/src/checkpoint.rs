@@ -177,10 +177,16 @@ impl Checkpoint {
 
     /// Forgets a container that is gone.
     pub async fn forget(&self, id: &str) {
-        self.change(|content| {
-            content.containers.remove(id);
-        })
-        .await;
+        self.keep(|known| known != id).await;
+    }
+
+    /// Forgets those that are not there any more: the file would grow with each that ever was.
+    pub async fn keep(&self, is_there: impl Fn(&str) -> bool) {
+        if self.containers().iter().all(|id| is_there(id)) {
+            return;
+        }
+        self.change(|content| content.containers.retain(|id, _| is_there(id)))
+            .await;
     }
 
     /// Remembers what was accepted of a container.

@@ -107,10 +107,13 @@ fn act(
         telemetry::flush(LOG_PATIENCE);
         return Err(failed(change.start()));
     }
-    // As PID 1 in a container a process gets only the signals that it asks for.
-    let requests = Requests::catch().map_err(failed)?;
-    let _watchdog = Watchdog::start(grace(&job)).map_err(failed)?;
     let runtime = runtime().map_err(failed)?;
+    let requests = {
+        let _entered = runtime.enter();
+        // As PID 1 in a container a process gets only the signals that it asks for.
+        Requests::catch().map_err(failed)?
+    };
+    let _watchdog = Watchdog::start(grace(&job)).map_err(failed)?;
     let code = runtime.block_on(until_stopped_again(requests, |stop| {
         do_job(job, environment, stop)
     }));

@@ -142,7 +142,10 @@ impl RunError {
             Self::Start { shell: Some(shell), source } if is_command(source) => {
                 format!("the image has no {shell}: write --shell sh, or -- and the words of the program")
             }
-            Self::Start { .. } => "look at the image's programs, or at --entrypoint and the words behind --".to_owned(),
+            Self::Start { source, .. } => match **source {
+                DockerClientError::ContainerCommand { .. } => "look at the image's programs, or at --entrypoint and the words behind --".to_owned(),
+                _ => return docker_hint(source),
+            },
             Self::NoLog { .. } => "set the engine's log-driver, or the container's, to json-file or local".to_owned(),
             Self::Credentials { .. } => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine a role".to_owned(),
             Self::NoStream { .. } => "create it, or leave out --no-create".to_owned(),

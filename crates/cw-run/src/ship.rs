@@ -41,7 +41,7 @@ pub struct Shipping<S> {
     /// How long an event may wait for others.
     pub flush_interval: Duration,
     /// The bound on memory.
-    pub budget: Budget,
+    pub budget: Arc<Budget>,
     /// What was done.
     pub tally: Arc<Tally>,
     /// What was accepted, on disk.
@@ -65,7 +65,7 @@ impl<S> Shipping<S> {
             group: job.group.clone(),
             events: job.events.clone(),
             flush_interval: job.delivery.flush_interval,
-            budget: Budget::new(job.delivery.buffer_bytes),
+            budget: Arc::new(Budget::new(job.delivery.buffer_bytes)),
             tally: Arc::default(),
             checkpoint,
             tee,

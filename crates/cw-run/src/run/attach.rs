@@ -57,6 +57,8 @@ async fn one<S: LogsService>(
         "shipping"
     );
     if let Some(checkpoint) = &session.shipping.checkpoint {
+        // One that had the name before is gone.
+        checkpoint.keep(|known| known == id).await;
         checkpoint.begin(id).await;
     }
     let mut following = session.follow(&info, &streams, tail, restarts);
@@ -153,6 +155,7 @@ impl<'a, S: LogsService> Labelled<'a, S> {
             .events(options)
             .await
             .map_err(manager::docker("hear of containers"))?;
+        self.forget_gone().await?;
         self.take_up_listed(false).await?;
         loop {
             tokio::select! {
@@ -193,6 +196,17 @@ impl<'a, S: LogsService> Labelled<'a, S> {
             Some(false) => 0,
             None => tell_unshipped(&summary, rest::Rest::default()),
         }
+    }
+
+    async fn forget_gone(&self) -> Result<(), RunError> {
+        let Some(checkpoint) = &self.session.shipping.checkpoint else {
+            return Ok(());
+        };
+        let listed = self.session.docker.list_containers(true).await;
+        let listed = listed.map_err(manager::docker("list the containers"))?;
+        let there: HashSet<_> = listed.iter().map(|container| &*container.id).collect();
+        checkpoint.keep(|id| there.contains(id)).await;
+        Ok(())
     }
 
     /// After a gap in the events also those that have ended meanwhile.

@@ -18,6 +18,9 @@ use crate::ship::{Begin, Ended, Followed, Shipping, follow};
 /// How long the service may take to say whether a stream is there.
 const SETUP_PATIENCE: Duration = Duration::from_secs(10);
 
+/// So many times the drain's patience a service is waited for that only asks for less.
+const THROTTLED_FOR: u32 = 10;
+
 /// A run.
 pub(super) struct Session<S> {
     pub(super) job: Arc<Job>,
@@ -124,12 +127,12 @@ impl<S: LogsService> Session<S> {
         match patience {
             Patience::Until(deadline) => deadline,
             Patience::WhileMoving(since, timeout) => {
-                let moved = self
-                    .shipping
-                    .tally
-                    .last_accepted()
-                    .map_or(since, |accepted| accepted.max(since));
-                moved + timeout
+                let tally = &self.shipping.tally;
+                let accepted = tally.last_accepted().map_or(since, |at| at.max(since));
+                // Throttling is no standstill, but it may not go on for ever.
+                let most = accepted + timeout.saturating_mul(THROTTLED_FOR);
+                let throttled = tally.last_throttled().unwrap_or(accepted).max(accepted);
+                (throttled + timeout).min(most)
             }
         }
     }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
+use super::budget::Share;
 use super::lane::Lane;
 use super::lines::Lines;
 use super::sender::Sender;
@@ -80,9 +81,10 @@ pub async fn follow<S: LogsService>(
     followed: Followed,
     halt: watch::Receiver<Option<Timestamp>>,
 ) -> Result<Ended, DockerClientError> {
+    let share = Arc::new(Share::new(&shipping.budget));
     let mut senders = JoinSet::new();
     let mut lane_of = |name| {
-        let lane = Arc::new(Lane::default());
+        let lane = Arc::new(Lane::new(share.clone()));
         shipping.tally.watch(Arc::downgrade(&lane));
         senders
             .spawn(Sender::new(shipping.clone(), lane.clone(), name, container.id.clone()).run());
@@ -96,6 +98,7 @@ pub async fn follow<S: LogsService>(
     };
     let mut reader = Reader {
         shipping,
+        share: share.clone(),
         name: diagnostics::one_line(&container.name),
         lines: Lines::new(shipping.events.as_ref()),
         lanes: [stdout, stderr],
@@ -117,6 +120,7 @@ pub async fn follow<S: LogsService>(
 
 struct Reader<'a, S> {
     shipping: &'a Arc<Shipping<S>>,
+    share: Arc<Share>,
     /// The container's, for the log.
     name: String,
     lines: Lines,
@@ -182,7 +186,7 @@ impl<S: LogsService> Reader<'_, S> {
         let line = self.lines.read(&line, place);
         self.make_room(Assembler::cost_of(&line), cursor).await;
         let (events, given_back) = self.lines.push(source, line);
-        self.shipping.budget.give_back(given_back);
+        self.share.give_back(given_back);
         for event in events {
             self.put(source, event);
         }
@@ -190,8 +194,8 @@ impl<S: LogsService> Reader<'_, S> {
 
     /// Reading stops here while memory is full: the engine has the rest.
     async fn make_room(&mut self, cost: usize, cursor: LogCursor) {
-        let shipping = self.shipping;
-        if shipping.budget.take(cost).now_or_never().is_some() {
+        let (shipping, share) = (self.shipping, self.share.clone());
+        if share.take(cost).now_or_never().is_some() {
             return;
         }
         self.followed.note(cursor);
@@ -201,10 +205,10 @@ impl<S: LogsService> Reader<'_, S> {
             "memory is full, reading waits"
         );
         // Many containers, each with the beginning of an event, could wait for each other.
-        let taken = tokio::time::timeout(shipping.flush_interval, shipping.budget.take(cost)).await;
+        let taken = tokio::time::timeout(shipping.flush_interval, share.take(cost)).await;
         if taken.is_err() {
             self.flush();
-            shipping.budget.take(cost).await;
+            share.take(cost).await;
         }
     }
 
@@ -219,7 +223,7 @@ impl<S: LogsService> Reader<'_, S> {
 
     fn flush(&mut self) {
         let (events, given_back) = self.lines.flush();
-        self.shipping.budget.give_back(given_back);
+        self.share.give_back(given_back);
         for (source, event) in events {
             self.put(source, event);
         }

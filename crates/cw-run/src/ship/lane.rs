@@ -1,17 +1,20 @@
 //! The events between one container's reader and one of its senders.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::budget::Share;
 use crate::batch::{Batch, Waiting};
 use crate::event::Event;
 
 /// Events that wait, bounded by the budget that their reader asks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lane {
+    /// What its events are held by.
+    pub(crate) share: Arc<Share>,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -27,6 +30,14 @@ struct State {
 }
 
 impl Lane {
+    pub(crate) fn new(share: Arc<Share>) -> Self {
+        Self {
+            share,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,13 +112,18 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_secs(5);
 
+    fn lane() -> Lane {
+        let budget = Arc::new(crate::ship::Budget::new(100));
+        Lane::new(Arc::new(Share::new(&budget)))
+    }
+
     fn event() -> Event {
         Event::new("x", 1)
     }
 
     #[tokio::test(start_paused = true)]
     async fn event_waits_for_others_but_not_for_ever() {
-        let lane = Lane::default();
+        let lane = lane();
         let began = Instant::now();
         lane.push(event());
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -121,7 +137,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn full_batch_and_closed_lane_wait_for_nothing() {
-        let lane = Lane::default();
+        let lane = lane();
         let began = Instant::now();
         for _ in 0..=EVENTS_MAX {
             lane.push(event());

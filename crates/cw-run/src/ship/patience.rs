@@ -8,13 +8,13 @@ use retry_policy::Retry;
 const SOON: Retry = Retry {
     max: u32::MAX,
     base: Duration::from_millis(200),
-    cap: Duration::from_secs(10),
+    cap: Duration::from_secs(5),
 };
-/// The service asks for less, and has five requests a second and stream at most.
+/// The service asks for less. Ten tries take half a minute, so that one in ten is enough.
 const LATER: Retry = Retry {
     max: u32::MAX,
-    base: Duration::from_secs(1),
-    cap: Duration::from_secs(60),
+    base: Duration::from_millis(500),
+    cap: Duration::from_secs(10),
 };
 /// Somebody must act, which takes its time, and is then to show soon.
 const HELD: Retry = Retry {

@@ -127,8 +127,9 @@ impl<S: LogsService> Sender<S> {
     async fn put(&self, logs: &[Event]) -> Result<Rejected, Refused> {
         let bytes: usize = logs.iter().map(size).sum();
         let permits = u32::try_from(bytes.min(IN_FLIGHT)).unwrap_or(u32::MAX);
-        let _room = self.shipping.in_flight.acquire_many(permits).await;
+        // Its turn first: who waits for one that hangs takes no room from others.
         let _turn = self.target.turn.lock().await;
+        let _room = self.shipping.in_flight.acquire_many(permits).await;
         self.shipping.tally.asked();
         put_logs_to_cloudwatch(&*self.shipping.service, &self.target.name, logs).await
     }
@@ -180,7 +181,10 @@ impl<S: LogsService> Sender<S> {
                 self.drop_all(Dropped::Refused, event);
             }
             Step::Retry { after } => self.wait(Reason::Soon, after, refused).await,
-            Step::Throttled { after } => self.wait(Reason::Later, after, refused).await,
+            Step::Throttled { after } => {
+                self.shipping.tally.throttled();
+                self.wait(Reason::Later, after, refused).await;
+            }
             Step::Hold => self.wait(Reason::Held, None, refused).await,
             Step::Create if self.shipping.group.no_create => {
                 self.wait(Reason::Held, None, refused).await
@@ -322,8 +326,8 @@ impl<S: LogsService> Sender<S> {
     }
 
     fn give_back(&self, events: &[Event]) {
-        self.shipping
-            .budget
+        self.lane
+            .share
             .give_back(events.iter().map(|event| event.cost).sum());
     }
 }

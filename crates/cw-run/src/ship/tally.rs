@@ -61,6 +61,7 @@ fn get(count: &AtomicU64) -> u64 {
 #[derive(Clone, Copy, Debug, Default)]
 struct Moments {
     accepted: Option<Instant>,
+    throttled: Option<Instant>,
     failing: Option<Instant>,
 }
 
@@ -118,6 +119,7 @@ impl Tally {
         self.events.fetch_add(events, Ordering::Relaxed);
         let moments = Moments {
             accepted: Some(Instant::now()),
+            throttled: None,
             failing: None,
         };
         *self.moments.lock().unwrap_or_else(PoisonError::into_inner) = moments;
@@ -142,6 +144,12 @@ impl Tally {
         moments.failing.get_or_insert_with(Instant::now);
     }
 
+    /// The service asked for less: it is there, and takes what it can.
+    pub(crate) fn throttled(&self) {
+        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
+        moments.throttled = Some(Instant::now());
+    }
+
     pub(crate) fn unanswered(&self, lines: u64) {
         self.duplicates_possible.fetch_add(lines, Ordering::Relaxed);
     }
@@ -164,6 +172,15 @@ impl Tally {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .accepted
+    }
+
+    /// When the service asked for less, if it did since it accepted something.
+    #[must_use]
+    pub fn last_throttled(&self) -> Option<Instant> {
+        self.moments
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .throttled
     }
 
     /// All counts.
