@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 from dataclasses import dataclass, field
 
 import boto3
@@ -111,6 +112,8 @@ class Proxy:
     def __init__(self, endpoint, script=None):
         self._upstream = endpoint.url.removeprefix("http://").rsplit(":", 1)
         self.script = script or (lambda operation, number, body: None)
+        # Seconds that a `PutLogEvents` is under way to the endpoint, and its answer back.
+        self.distance = 0.0
         self.puts = []
         self.faults = 0
         self._counts = {}
@@ -196,6 +199,10 @@ class Proxy:
         if fault and not fault.pass_on:
             client.sendall(fault.answer)
             return bool(fault.answer)
+        if put:
+            time.sleep(self.distance)
+            if is_gone(client):
+                return False
         server.sendall(head + body)
         answer = b"".join(read_message(answered))
         if put:
@@ -205,9 +212,20 @@ class Proxy:
         if fault:
             client.sendall(answer[: int(len(answer) * fault.part)])
             return False
-        client.sendall(answer)
         if put:
-            put.answered = True
+            time.sleep(self.distance)
+            put.answered = not is_gone(client)
+        client.sendall(answer)
+        return True
+
+
+def is_gone(client):
+    """Whether the other side has ended. It sends nothing while it waits for an answer."""
+    try:
+        return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
         return True
 
 

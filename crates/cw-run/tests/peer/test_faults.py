@@ -157,10 +157,12 @@ def test_killed_runs_go_on_at_their_checkpoint(endpoint, proxy, ship, engine, fo
     chance = random.Random(seed)
     script = 'i=0; while [ ! -e /tmp/stop ]; do seq $((i*50+1)) $((i*50+50)); i=$((i+1)); sleep 0.05; done'
     options = ("--checkpoint", str(folder / name), "--flush-interval", "100ms", *PATIENT)
+    # So most kills come while a batch is under way: before it was accepted, or before that is known.
+    proxy.distance = 0.1
     for _ in range(KILLS):
         job = ship(proxy.url, script, *options)
         # Any moment will do, the start included: this is what is tested.
-        time.sleep(chance.uniform(0.02, 1.0))
+        time.sleep(chance.uniform(0.02, 1.5))
         job.kill()
     job = ship(proxy.url, script, *options)
     until("the container", lambda: engine.containers("--filter", f"name={name}", "--filter", "status=running"))
