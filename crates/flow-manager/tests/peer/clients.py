@@ -107,11 +107,15 @@ class Python(Client):
 
     def open(self, url, token):
         auth = {} if token is None else {"token": token}
-        try:
-            self._socket.connect(url, auth=auth, transports=self._transports, wait_timeout=scripted.PATIENCE)
-        except socketio.exceptions.ConnectionError:
-            # The reason came as an event.
-            pass
+
+        def connect():
+            try:
+                self._socket.connect(url, auth=auth, transports=self._transports, wait_timeout=scripted.PATIENCE)
+            except socketio.exceptions.ConnectionError:
+                # The reason came as an event.
+                pass
+        # Beside: after a refusal it waits until its last poll has ended.
+        threading.Thread(target=connect, daemon=True).start()
 
     def request(self, event, *arguments):
         return self._socket.call(event, *arguments, timeout=60)
@@ -120,8 +124,10 @@ class Python(Client):
         self._socket.emit(event, *arguments)
 
     def close(self):
-        self._socket.disconnect()
-        self._socket.shutdown()
+        ending = threading.Thread(target=self._socket.shutdown, daemon=True)
+        ending.start()
+        ending.join(1)
+        # It waits for its last poll.
         super().close()
 
 

@@ -12,8 +12,7 @@ class Relay:
         self._target = (host, int(port))
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
-        self._open, self._way = [], threading.Event()
-        self._way.set()
+        self._open, self._whole, self._lock = [], True, threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -22,13 +21,15 @@ class Relay:
                 inside, _ = self._server.accept()
             except OSError:
                 return
-            self._way.wait()
-            try:
-                outside = socket.create_connection(self._target)
-            except OSError:
-                inside.close()
-                continue
-            self._open += [inside, outside]
+            with self._lock:
+                try:
+                    outside = socket.create_connection(self._target) if self._whole else None
+                except OSError:
+                    outside = None
+                if outside is None:
+                    inside.close()
+                    continue
+                self._open += [inside, outside]
             for source, target in ((inside, outside), (outside, inside)):
                 threading.Thread(target=self._pass, args=(source, target), daemon=True).start()
 
@@ -45,18 +46,19 @@ class Relay:
                 pass
 
     def cut(self):
-        """Ends all connections; new ones wait until `mend`."""
-        self._way.clear()
-        for one in self._open:
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        """Ends all connections, and new ones at once until `mend`."""
+        with self._lock:
+            self._whole = False
+            for one in self._open:
+                try:
+                    one.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+            self._open.clear()
 
     def mend(self):
-        self._way.set()
+        self._whole = True
 
     def close(self):
         self.cut()
-        self.mend()
         self._server.close()
