@@ -12,7 +12,7 @@ use crate::cloudwatch_manager::{LogsService, Streams};
 use crate::docker_manager as manager;
 use crate::failure::{RunError, exit};
 use crate::job::RunSettings;
-use crate::ship::{Ended, Summary};
+use crate::ship::{Begin, Ended, Summary};
 
 /// How often it is looked whether anything is accepted.
 const LOOK: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(super) async fn run<S: LogsService>(
         stream = streams.stdout.stream,
         "shipping"
     );
-    let mut following = session.follow(&info, &streams, None, false);
+    let mut following = session.follow(&info, &streams, Begin::default());
     let over = watch(session, settings, id, &mut following).await;
     let patience = match &over {
         Over::Ended(_) => session.while_moving(),
@@ -94,10 +94,7 @@ async fn finish<S: LogsService>(
         Some(Ok(ended)) if summary.lines_held() == 0 => ended,
         shipped => {
             let rest = match shipped {
-                Some(_) => rest::Rest {
-                    is_all: true,
-                    ..rest::Rest::default()
-                },
+                Some(_) => rest::Rest::NOTHING,
                 None => rest::count(&session.docker, id, place).await,
             };
             return Ok(tell_unshipped(&summary, rest));

@@ -18,6 +18,15 @@ pub(super) struct Rest {
     pub(super) is_all: bool,
 }
 
+impl Rest {
+    /// All was read.
+    pub(super) const NOTHING: Self = Self {
+        lines: 0,
+        since: None,
+        is_all: true,
+    };
+}
+
 /// Counts what lies behind this place.
 pub(super) async fn count(docker: &DockerApiClient, id: &str, place: Option<LogCursor>) -> Rest {
     let mut rest = Rest::default();

@@ -29,6 +29,18 @@ pub(super) struct Session<S> {
     pub(super) stop: Stop,
 }
 
+/// Written out, for the service need not be one that can be copied.
+impl<S> Clone for Session<S> {
+    fn clone(&self) -> Self {
+        Self {
+            job: self.job.clone(),
+            shipping: self.shipping.clone(),
+            docker: self.docker.clone(),
+            stop: self.stop.clone(),
+        }
+    }
+}
+
 /// How long shipping may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
@@ -65,26 +77,18 @@ impl<S: LogsService> Session<S> {
         }
     }
 
-    /// Ships a container's log, from where the checkpoint says on.
+    /// Ships a container's log; from where the checkpoint says on, if it knows.
     pub(super) fn follow<'a>(
         &'a self,
         info: &'a ContainerInfo,
         streams: &'a Streams,
-        tail: Option<u64>,
-        restarts: bool,
+        mut begin: Begin,
     ) -> Following<'a> {
-        let cursor = self
-            .shipping
-            .checkpoint
-            .as_ref()
-            .and_then(|checkpoint| checkpoint.cursor(&info.id));
+        let checkpoint = self.shipping.checkpoint.as_ref();
+        let known = checkpoint.and_then(|checkpoint| checkpoint.cursor(&info.id));
+        begin.cursor = known.or(begin.cursor);
         let (halt, halted) = watch::channel(None);
         let followed = Followed::default();
-        let begin = Begin {
-            cursor,
-            tail,
-            restarts,
-        };
         let shipped = follow(
             &self.shipping,
             &self.docker,

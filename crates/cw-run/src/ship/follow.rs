@@ -157,7 +157,10 @@ impl<S: LogsService> Reader<'_, S> {
             };
             last_line = Instant::now();
             match item {
-                None => return Ok(Ended::WithContainer),
+                None => {
+                    self.followed.note(log.cursor());
+                    return Ok(Ended::WithContainer);
+                }
                 Some(Err(error)) => return Err(error),
                 Some(Ok(LogItem::Gap(gap))) => {
                     self.shipping.tally.gap();

@@ -174,3 +174,50 @@ async fn lines_that_were_rotated_away_are_told() {
     );
     assert_eq!(world.messages()[10..], numbered(25..30));
 }
+
+#[tokio::test]
+async fn labelled_container_that_ended_while_nobody_shipped_is_shipped_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all");
+    let words = [
+        "attach",
+        "--label",
+        "ship=yes",
+        "--checkpoint",
+        path.to_str().unwrap(),
+    ];
+    let world = World::new().await;
+    let web = world
+        .engine
+        .add(Container::named("web").label("ship", "yes").running());
+    web.stdout(text(0..10));
+    let child = world.start(&words);
+    world.arrived(10).await;
+    signal(&child, "TERM").await;
+    assert_eq!(end(child).await.code, Some(0));
+    web.stdout(text(10..20));
+    web.exit(0);
+    let child = world.start(&words);
+    world.arrived(20).await;
+    web.remove();
+    signal(&child, "TERM").await;
+    assert_eq!(end(child).await.code, Some(0));
+    assert_eq!(world.messages(), numbered(0..20));
+}
+
+#[tokio::test]
+async fn container_that_is_started_again_and_again_is_shipped_once() {
+    let world = World::new().await;
+    let web = world
+        .engine
+        .add(Container::named("web").label("ship", "yes").running());
+    let child = world.start(&["attach", "--label", "ship=yes"]);
+    for round in 0..5 {
+        web.stdout(text(round * 10..round * 10 + 10));
+        world.arrived(round as u64 * 10 + 10).await;
+        web.restart();
+    }
+    signal(&child, "TERM").await;
+    assert_eq!(end(child).await.code, Some(0));
+    assert_eq!(world.messages(), numbered(0..50));
+}

@@ -6,6 +6,7 @@
 mod attach;
 mod check;
 mod checkpoint;
+mod deploy;
 mod faults;
 mod runs;
 mod signals;
