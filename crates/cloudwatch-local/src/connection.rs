@@ -13,8 +13,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, copy, sink};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use crate::pace::{Grant, PIECE_MAX};
 use crate::service::answer;
 use crate::state::State;
 
@@ -42,6 +43,8 @@ pub(crate) async fn serve(stream: TcpStream, state: Arc<State>) {
     let io = TokioIo::new(Line {
         stream,
         instead: instead.clone(),
+        state: state.clone(),
+        pause: None,
     });
     let service = service_fn(|request| {
         let answer = answer(request, state.clone(), own.ip(), instead.clone());
@@ -96,9 +99,26 @@ impl Instead {
 struct Line {
     stream: TcpStream,
     instead: Instead,
+    state: Arc<State>,
+    /// Until more may be read.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Line {
+    fn read_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        bytes: usize,
+    ) -> Poll<io::Result<()>> {
+        let mut piece = [0; PIECE_MAX];
+        let mut piece = ReadBuf::new(&mut piece[..bytes.min(buf.remaining())]);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+        buf.put_slice(piece.filled());
+        self.state.pace.spend(piece.filled().len(), Instant::now());
+        Poll::Ready(Ok(()))
+    }
+
     /// Writes the replacement, then fails, so that the connection is dropped.
     fn write_instead(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Error>> {
         let mut instead = self.instead.lock();
@@ -121,7 +141,18 @@ impl AsyncRead for Line {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+        let this = self.get_mut();
+        loop {
+            if let Some(pause) = &mut this.pause {
+                ready!(pause.as_mut().poll(cx));
+                this.pause = None;
+            }
+            match this.state.pace.grant(Instant::now()) {
+                Grant::Everything => return Pin::new(&mut this.stream).poll_read(cx, buf),
+                Grant::NotBefore(at) => this.pause = Some(Box::pin(sleep_until(at))),
+                Grant::UpTo(bytes) => return this.read_piece(cx, buf, bytes),
+            }
+        }
     }
 }
 

@@ -1,14 +1,19 @@
 //! Misbehaviour on command: what the endpoint does instead of answering as the service would.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::refusal::Refusal;
 use crate::store::{ReceivedPoint, ReceivedRequest};
+
+mod faults;
+
+pub(crate) use faults::Faults;
+
+/// The begin of an answer in either protocol, and not its end.
+pub(crate) const TRUNCATED: &[u8] = b"HTTP/1.1 200 OK\r\nsmithy-protocol: rpc-v2-cbor\r\n\
+    content-type: application/cbor\r\ncontent-length: 100\r\n\r\n\xbf";
 
 /// One way to misbehave.
 #[derive(Clone, Debug)]
@@ -31,6 +36,7 @@ pub(crate) enum Action {
     CutUnread,
     CutAccepted,
     HangAccepted,
+    TruncateAccepted,
     Raw(Bytes),
 }
 
@@ -110,10 +116,62 @@ impl Fault {
     /// An answer that ends in the middle of its body. Nothing is accepted.
     #[must_use]
     pub fn truncated() -> Self {
-        Self::raw(
-            &b"HTTP/1.1 200 OK\r\nsmithy-protocol: rpc-v2-cbor\r\n\
-               content-type: application/cbor\r\ncontent-length: 100\r\n\r\n\xbf"[..],
-        )
+        Self::raw(TRUNCATED)
+    }
+
+    /// The request is accepted, then the answer ends in the middle of its body.
+    #[must_use]
+    pub fn truncated_after_accepting() -> Self {
+        Self::of(Action::TruncateAccepted)
+    }
+
+    /// `AccessDeniedException`, as one whom IAM forbids the operation is answered.
+    #[must_use]
+    pub fn access_denied() -> Self {
+        let message =
+            "User: arn:aws:iam::000000000000:user/test is not authorized to perform this operation";
+        Self::error(400, "AccessDeniedException", message)
+    }
+
+    /// The service's own failure, with status 500.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::error(500, "InternalFailure", "An internal error occurred.")
+    }
+
+    /// `OperationAbortedException`: another change of the same log group is under way.
+    #[must_use]
+    pub fn operation_aborted() -> Self {
+        let message = "A conflicting operation is currently in progress against this resource. Please try again.";
+        Self::error(400, "OperationAbortedException", message)
+    }
+
+    /// `LimitExceededException`: the account has as many log groups as it may.
+    #[must_use]
+    pub fn limit_exceeded() -> Self {
+        let message = "Resource limit exceeded.";
+        Self::error(400, "LimitExceededException", message)
+    }
+
+    /// `InvalidSequenceTokenException`, as the service answered until 2023, with the token
+    /// that it says to expect.
+    #[must_use]
+    pub fn invalid_sequence_token(expected: &str) -> Self {
+        let message = format!(
+            "The given sequenceToken is invalid. The next expected sequenceToken is: {expected}"
+        );
+        Self::expecting("InvalidSequenceTokenException", message, expected)
+    }
+
+    /// `DataAlreadyAcceptedException`, as the service answered until 2023 to a batch that it
+    /// had, with the token of the batch to come.
+    #[must_use]
+    pub fn data_already_accepted(expected: &str) -> Self {
+        let message = format!(
+            "The given batch of log events has already been accepted. \
+             The next batch can be sent with sequenceToken: {expected}"
+        );
+        Self::expecting("DataAlreadyAcceptedException", message, expected)
     }
 
     /// A status with a body that begins as CBOR and is none. Nothing is accepted.
@@ -141,6 +199,12 @@ impl Fault {
         self
     }
 
+    fn expecting(code: &'static str, message: String, token: &str) -> Self {
+        let mut refusal = Refusal::new(400, code, message);
+        refusal.expected_sequence_token = Some(token.to_owned());
+        Self::of(Action::Refuse(refusal))
+    }
+
     fn of(action: Action) -> Self {
         Self {
             action,
@@ -161,82 +225,28 @@ pub enum Blame {
     Unnamed,
 }
 
-type Rule = Arc<dyn Fn(&ReceivedRequest) -> Option<Fault> + Send + Sync>;
-type Poison = Arc<dyn Fn(&ReceivedPoint) -> bool + Send + Sync>;
-
-/// Which faults the requests to come will meet.
-#[derive(Clone, Default)]
-pub(crate) struct Faults {
-    queue: VecDeque<Fault>,
-    standing: Option<Fault>,
-    rule: Option<Rule>,
-    poison: Option<(Poison, Blame)>,
-}
-
-impl Faults {
-    pub(crate) fn queue(&mut self, faults: impl IntoIterator<Item = Fault>) {
-        self.queue.extend(faults);
-    }
-
-    pub(crate) fn stand(&mut self, fault: Fault) {
-        self.standing = Some(fault);
-    }
-
-    pub(crate) fn set_rule(&mut self, rule: Rule) {
-        self.rule = Some(rule);
-    }
-
-    pub(crate) fn set_poison(&mut self, poison: Poison, blame: Blame) {
-        self.poison = Some((poison, blame));
-    }
-
-    /// The fault of the next request: the first of the queue, else the standing one.
-    pub(crate) fn take(&mut self) -> Option<Fault> {
-        self.queue.pop_front().or_else(|| self.standing.clone())
-    }
-
-    pub(crate) fn queued(&self) -> usize {
-        self.queue.len()
-    }
-
-    /// The fault that a good request meets for what it holds.
-    pub(crate) fn of_content(&self, request: &ReceivedRequest) -> Option<Fault> {
-        self.poisoned(request)
-            .or_else(|| self.rule.as_ref().and_then(|rule| rule(request)))
-    }
-
-    fn poisoned(&self, request: &ReceivedRequest) -> Option<Fault> {
-        let (poison, blame) = self.poison.as_ref()?;
-        let bad: Vec<_> = request
-            .points
-            .iter()
-            .enumerate()
-            .filter(|(_, point)| poison(point))
-            .map(|(i, point)| {
-                let value = point.value();
-                let member = i + 1;
-                format!(
-                    "The value {value} for parameter MetricData.member.{member}.Value is invalid."
-                )
-            })
-            .collect();
-        let message = match blame {
-            _ if bad.is_empty() => return None,
-            Blame::Named => bad[0].clone(),
-            Blame::AllNamed => bad.join("\n"),
-            Blame::Unnamed => "The request holds a value that is invalid.".to_owned(),
-        };
-        Some(Fault::error(400, "InvalidParameterValue", &message))
-    }
-}
-
-impl fmt::Debug for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Faults")
-            .field("queue", &self.queue)
-            .field("standing", &self.standing)
-            .field("rule", &self.rule.is_some())
-            .field("poison", &self.poison.is_some())
-            .finish()
-    }
+/// The fault that a request to put points meets for the points that are bad.
+pub(crate) fn poisoned(
+    request: &ReceivedRequest,
+    is_bad: impl Fn(&ReceivedPoint) -> bool,
+    blame: Blame,
+) -> Option<Fault> {
+    let bad: Vec<_> = request
+        .points
+        .iter()
+        .enumerate()
+        .filter(|(_, point)| is_bad(point))
+        .map(|(i, point)| {
+            let value = point.value();
+            let member = i + 1;
+            format!("The value {value} for parameter MetricData.member.{member}.Value is invalid.")
+        })
+        .collect();
+    let message = match blame {
+        _ if bad.is_empty() => return None,
+        Blame::Named => bad[0].clone(),
+        Blame::AllNamed => bad.join("\n"),
+        Blame::Unnamed => "The request holds a value that is invalid.".to_owned(),
+    };
+    Some(Fault::error(400, "InvalidParameterValue", &message))
 }

@@ -12,25 +12,43 @@ use hyper::{Response, StatusCode, Uri};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::journal::RefusedRequest;
+use crate::logs::{EVENTS_PAGE, GROUPS_PAGE, events_page, groups_page};
 use crate::refusal::Refusal;
 use crate::state::{Inner, State};
-use crate::store::{RefusedRequest, Series};
+use crate::store::Series;
 
-/// One file, with its style and its script, that asks `/updates` every second.
-const PAGE: &str = include_str!("page.html");
+/// The page, which asks `/updates` every second, and follows the log that is open in it.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let page = include_str!("page/page.html");
+    let page = page.replace("<style>", &format!("<style>{STYLE}"));
+    page.replace("<script>", &format!("<script>{SCRIPT}"))
+});
+const STYLE: &str = include_str!("page/style.css");
+const SCRIPT: &str = concat!(
+    include_str!("page/common.js"),
+    include_str!("page/metrics.js"),
+    include_str!("page/logs.js"),
+    include_str!("page/live.js"),
+);
 /// More than a chart has room for; what the page asks for unless it says how many.
 const POINTS_DEFAULT: usize = 300;
 /// As many as fit on a page.
 const REFUSED_SHOWN: usize = 50;
-const ROUTES: [&str; 5] = ["/", "/series", "/refused", "/summary", "/updates"];
+const ROUTES: [&str; 7] = [
+    "/",
+    "/series",
+    "/refused",
+    "/summary",
+    "/updates",
+    GROUPS_PAGE,
+    EVENTS_PAGE,
+];
 
 /// Nothing runs and nothing is fetched but what is in the page itself, so that a metric's
 /// name can do no harm even if the page were careless with it.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let [script, style] = ["script", "style"].map(|element| {
-        let content = content_of(element).expect("the page has both elements");
-        STANDARD.encode(Sha256::digest(content))
-    });
+    let [script, style] = [SCRIPT, STYLE].map(|text| STANDARD.encode(Sha256::digest(text)));
     format!(
         "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; \
          connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
@@ -44,13 +62,29 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 pub(crate) fn show(uri: &Uri, state: &State) -> Response<Full<Bytes>> {
     let inner = state.lock();
     let (status, value) = match uri.path() {
-        "/" => return respond(StatusCode::OK, "text/html; charset=utf-8", PAGE.into()),
+        "/" => {
+            return respond(
+                StatusCode::OK,
+                "text/html; charset=utf-8",
+                PAGE.as_str().into(),
+            );
+        }
         "/series" => (StatusCode::OK, series(&inner)),
-        "/refused" => (
-            StatusCode::OK,
-            inner.store.refused.iter().map(refused).collect(),
-        ),
+        "/refused" => {
+            let all = all_refused(&inner).into_iter();
+            (StatusCode::OK, all.map(refused).collect())
+        }
         "/summary" => (StatusCode::OK, summary(&inner)),
+        GROUPS_PAGE => (StatusCode::OK, groups_page(&inner.logs.store)),
+        EVENTS_PAGE => match events_page(&inner.logs.store, uri.query().unwrap_or_default()) {
+            Ok(events) => {
+                drop(inner);
+                // There may be many, so they are not spread over lines.
+                let events = events.to_string();
+                return respond(StatusCode::OK, "application/json", events.into());
+            }
+            Err(error) => (StatusCode::BAD_REQUEST, json!({ "error": error })),
+        },
         "/updates" => match Asked::read(uri.query().unwrap_or_default()) {
             Ok(asked) => {
                 drop(inner);
@@ -87,26 +121,34 @@ fn respond(status: StatusCode, content_type: &str, body: Bytes) -> Response<Full
         .expect("constant headers are good")
 }
 
-fn content_of(element: &str) -> Option<&'static str> {
-    let (_, rest) = PAGE.split_once(&format!("<{element}>"))?;
-    let (content, _) = rest.split_once(&format!("</{element}>"))?;
-    Some(content)
-}
-
 fn summary(inner: &Inner) -> Value {
+    let (metrics, logs) = (&inner.metrics, &inner.logs);
     json!({
-        "requests": inner.store.attempts_seen(),
-        "refused": inner.store.refused_seen,
-        "points": inner.store.points_accepted,
-        "series": inner.store.series().count(),
-        "connections": inner.store.connections,
+        "requests": metrics.journal.attempts_seen(),
+        "refused": metrics.journal.refused_seen(),
+        "points": metrics.store.points_accepted,
+        "series": metrics.store.series().count(),
+        "log_requests": logs.journal.attempts_seen(),
+        "log_refused": logs.journal.refused_seen(),
+        "log_groups": logs.store.groups.len(),
+        "log_events": logs.store.accepted(),
+        "log_events_dropped": logs.store.dropped,
+        "connections": inner.connections,
         "pages": ROUTES,
     })
 }
 
+/// What was refused by either API, in the order it came in.
+fn all_refused(inner: &Inner) -> Vec<&RefusedRequest> {
+    let metrics = inner.metrics.journal.refused();
+    let mut all: Vec<_> = metrics.chain(inner.logs.journal.refused()).collect();
+    all.sort_by_key(|refused| refused.instant);
+    all
+}
+
 /// The points by metric.
 pub(crate) fn series(inner: &Inner) -> Value {
-    let described = inner.store.series().map(|series| {
+    let described = inner.metrics.store.series().map(|series| {
         let mut value = describe(series);
         value["points"] = json!(series.points);
         value
@@ -131,6 +173,7 @@ fn describe(series: &Series) -> Value {
 fn refused(refused: &RefusedRequest) -> Value {
     json!({
         "at": rfc3339(refused.at.into()),
+        "operation": refused.operation,
         "status": refused.refusal.status,
         "code": refused.refusal.code,
         "message": refused.refusal.message,
@@ -172,6 +215,7 @@ fn updates(asked: Asked, state: &State) -> Value {
     let now = state.now();
     let inner = state.lock();
     let series: Value = inner
+        .metrics
         .store
         .series_after(asked.after)
         .map(|(series, new)| {
@@ -183,14 +227,17 @@ fn updates(asked: Asked, state: &State) -> Value {
             value
         })
         .collect();
-    let latest = inner.store.refused.iter().rev().take(REFUSED_SHOWN);
+    let mut latest = all_refused(&inner);
+    latest.reverse();
+    latest.truncate(REFUSED_SHOWN);
     json!({
         "started": rfc3339(state.started.into()),
         "now": now.timestamp_millis(),
-        "accepted": inner.store.points_accepted,
-        "requests": inner.store.attempts_seen(),
+        "accepted": inner.metrics.store.points_accepted,
+        "requests": inner.metrics.journal.attempts_seen(),
         "series": series,
-        "refused": latest.map(refused).collect::<Value>(),
+        "logs": groups_page(&inner.logs.store),
+        "refused": latest.into_iter().map(refused).collect::<Value>(),
     })
 }
 

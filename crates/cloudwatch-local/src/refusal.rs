@@ -11,6 +11,8 @@ pub struct Refusal {
     pub code: Cow<'static, str>,
     /// What is wrong, naming the member where one is to blame.
     pub message: String,
+    /// What the service adds to the two errors about sequence tokens.
+    pub expected_sequence_token: Option<String>,
 }
 
 impl Refusal {
@@ -23,6 +25,7 @@ impl Refusal {
             status,
             code: code.into(),
             message: message.into(),
+            expected_sequence_token: None,
         }
     }
 
@@ -42,5 +45,22 @@ impl Refusal {
             code => return format!("com.amazon.coral.service#{code}"),
         };
         format!("com.amazonaws.cloudwatch#{shape}")
+    }
+
+    /// The same as CloudWatch Logs says it. The errors that are common to all services have
+    /// other codes in its protocol, and the status 400 (API Reference, "Common Errors").
+    pub(crate) fn for_logs(mut self) -> Self {
+        let code = match &*self.code {
+            "InvalidClientTokenId" => "UnrecognizedClientException",
+            "SignatureDoesNotMatch" => "InvalidSignatureException",
+            "IncompleteSignature" => "IncompleteSignatureException",
+            "MissingAuthenticationToken" => "MissingAuthenticationTokenException",
+            "ExpiredToken" => "ExpiredTokenException",
+            "Throttling" => "ThrottlingException",
+            _ => return self,
+        };
+        self.code = code.into();
+        self.status = 400;
+        self
     }
 }

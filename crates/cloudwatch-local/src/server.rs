@@ -13,11 +13,12 @@ use tokio::time::sleep;
 use crate::connection::serve;
 use crate::credentials::{Credentials, Keyring};
 use crate::host::{Host, Hosts};
-use crate::state::{Clock, State};
-use crate::store::Keep;
+use crate::logs::{self, LogStore};
+use crate::state::{Api, Clock, ClockOffset, Inner, State};
+use crate::store::{Keep, Store};
 
 /// Connections at a time. More wait until one ends, which each does in the end. A publisher
-/// has one for each namespace, a browser a few.
+/// has one for each namespace or log stream, a browser a few.
 const CONNECTIONS_MAX: usize = 128;
 /// The access key, and the secret, that are known unless others are named.
 const DEFAULT_KEY: &str = "test";
@@ -39,6 +40,7 @@ pub struct Builder {
     credentials: Vec<Credentials>,
     regions: Vec<String>,
     keep: Keep,
+    keep_logs: logs::Keep,
     clock: Clock,
 }
 
@@ -83,6 +85,23 @@ impl Builder {
         self
     }
 
+    /// Bounds the memory that log events take, in bytes; otherwise it is 1 GiB. Beyond it the
+    /// oldest go, which [`Logs::events_dropped`](crate::Logs::events_dropped) tells.
+    #[must_use]
+    pub fn keep_logs(mut self, bytes: usize) -> Self {
+        self.keep_logs.bytes = bytes;
+        self
+    }
+
+    /// The most log groups, and the most log streams of all groups; 10,000 and 100,000
+    /// otherwise. More are refused with `LimitExceededException`.
+    #[must_use]
+    pub fn log_quotas(mut self, groups: usize, streams: usize) -> Self {
+        self.keep_logs.groups = groups;
+        self.keep_logs.streams = streams;
+        self
+    }
+
     /// Reads the time elsewhere than from the system.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
@@ -102,8 +121,17 @@ impl Builder {
         // As it is shown, and so asked for: 0.0.0.0 is no address of a connection.
         self.hosts.push(self.addr.ip().into());
         let hosts = Hosts::new(self.hosts);
-        let state = State::new(self.clock, hosts, self.keep, keyring, self.regions);
-        let state = Arc::new(state);
+        let requests = self.keep.requests;
+        self.keep_logs.requests = requests;
+        let inner = Inner {
+            metrics: Api::new(Store::new(self.keep), requests),
+            logs: Api::new(LogStore::new(self.keep_logs), requests),
+            connections: 0,
+            keyring,
+            clock_offset: ClockOffset::default(),
+            regions: self.regions,
+        };
+        let state = Arc::new(State::new(self.clock, hosts, inner));
         let (addr, listening) = Listening::start(self.addr, state.clone()).await?;
         Ok(CloudWatchLocal {
             addr,
@@ -131,6 +159,7 @@ impl CloudWatchLocal {
             credentials: Vec::new(),
             regions: Vec::new(),
             keep: Keep::ALL,
+            keep_logs: logs::Keep::default(),
             clock: Box::new(system_clock),
         }
     }
@@ -196,7 +225,7 @@ async fn accept(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::
             Some(_) = connections.join_next() => {}
             (accepted, place) = accept_one(&listener, &places) => match accepted {
                 Ok(stream) => {
-                    state.change(|inner| inner.store.connections += 1);
+                    state.change(|inner| inner.connections += 1);
                     let state = state.clone();
                     connections.spawn(async move {
                         serve(stream, state).await;

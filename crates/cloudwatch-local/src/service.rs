@@ -12,17 +12,19 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::{Instant, sleep};
 
 use crate::connection::Instead;
-use crate::fault::{Action, Fault};
+use crate::fault::{Action, Fault, TRUNCATED};
+use crate::journal::{Outcome, RefusedRequest};
 use crate::page;
-use crate::protocol::write_refusal;
 use crate::refusal::Refusal;
-use crate::signature::{Claim, SERVICE};
+use crate::signature::Claim;
 use crate::state::State;
-use crate::store::{Outcome, RefusedRequest};
 
-mod read;
+mod api;
+pub(crate) mod body;
+mod metrics;
 
-use read::{NoBody, body, read};
+use api::{Api, Call};
+use body::{NoBody, body, origin};
 
 const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
@@ -33,7 +35,7 @@ pub(crate) struct Cut;
 
 type Answer = Response<Full<Bytes>>;
 
-/// Answers a `PutMetricData` request, or shows a page to one who looks.
+/// Answers a request of either API, or shows a page to one who looks.
 pub(crate) async fn answer(
     request: Request<Incoming>,
     state: Arc<State>,
@@ -52,13 +54,19 @@ pub(crate) async fn answer(
         now: state.now(),
         instant: Instant::now(),
     };
+    let (api, operation) = Api::of(&head);
     let (number, fault) = state.change(|inner| {
-        let number = inner.store.open(arrival.now.into(), arrival.instant);
-        (number, meant.is_ok().then(|| inner.faults.take()).flatten())
+        let at = arrival.now.into();
+        let journal = api.journal(inner);
+        let number = journal.open(at, arrival.instant, operation.clone());
+        let fault = meant.is_ok().then(|| api.fault(inner, &operation));
+        (number, fault.flatten())
     });
     let exchange = Exchange {
         state,
         arrival,
+        api,
+        operation,
         number,
         instead,
     };
@@ -71,14 +79,16 @@ pub(crate) async fn answer(
 /// When a request's headers had arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
-    now: DateTime<Utc>,
-    instant: Instant,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) instant: Instant,
 }
 
 /// One request on its way to an answer.
 struct Exchange {
     state: Arc<State>,
     arrival: Arrival,
+    api: Api,
+    operation: String,
     number: usize,
     instead: Instead,
 }
@@ -98,10 +108,10 @@ impl Exchange {
             }
         }
         // Nothing is read from one whose signature cannot be good.
-        let now = self.arrival.now;
-        let claim = Claim::read(&head.headers, &self.state.lock().keyring, SERVICE, now);
+        let (now, scope) = (self.arrival.now, self.api.scope());
+        let claim = Claim::read(&head.headers, &self.state.lock().keyring, scope, now);
         let signed = match claim {
-            Ok(claim) => match body(incoming).await {
+            Ok(claim) => match body(incoming, self.api.body_max(), &self.state.pace).await {
                 Ok(body) => Ok((claim, body)),
                 Err(NoBody::Refused(refusal)) => Err(refusal),
                 Err(NoBody::Cut) => return Err(Cut),
@@ -113,49 +123,75 @@ impl Exchange {
             let action = &fault.action;
             matches!(
                 action,
-                Action::Proceed | Action::CutAccepted | Action::HangAccepted
+                Action::Proceed
+                    | Action::CutAccepted
+                    | Action::HangAccepted
+                    | Action::TruncateAccepted
             )
         });
         if let Some(fault) = fault {
             return self.misbehave(fault, 0).await;
         }
         let regions = self.state.lock().regions.clone();
-        let received =
-            signed.and_then(|(claim, body)| read(&head, &claim, &body, self.arrival, &regions));
-        let request = match received {
-            Ok(request) => request,
+        let call = signed.and_then(|(claim, body)| {
+            let origin = origin(&head, &claim, &body, self.arrival, &regions)?;
+            self.api.read(&head, &self.operation, origin, &body)
+        });
+        let call = match call {
+            Ok(call) => call,
             Err(refusal) => return Ok(self.refuse(refusal, 0)),
         };
-        let fault = self.state.lock().faults.of_content(&request);
+        let weight = call.weight();
+        let fault = call.fault(&self.state.lock());
         if let Some(fault) = fault {
             sleep(fault.delay).await;
             if !matches!(fault.action, Action::Proceed) {
-                return self.misbehave(fault, request.points.len()).await;
+                return self.misbehave(fault, weight).await;
             }
         }
+        match self.perform(call) {
+            Ok(body) => self.end(ending, body).await,
+            Err(refusal) => Ok(self.refuse(refusal, weight)),
+        }
+    }
+
+    /// Does what was asked for; gives the body of the answer.
+    fn perform(&self, call: Call) -> Result<Bytes, Refusal> {
         self.state.change(|inner| {
-            inner.store.accept(request);
-            inner.store.close(self.number, Outcome::Accepted);
-        });
+            let body = call.perform(inner)?;
+            let journal = self.api.journal(inner);
+            journal.close(self.number, Outcome::Accepted);
+            Ok(body)
+        })
+    }
+
+    /// Answers what was done, unless a fault keeps the answer back.
+    async fn end(&self, ending: Option<Fault>, body: Bytes) -> Result<Answer, Cut> {
         let headers = match ending {
             Some(fault) => match fault.action {
                 Action::CutAccepted => return Err(Cut),
                 Action::HangAccepted => return std::future::pending().await,
+                Action::TruncateAccepted => {
+                    self.instead.set(Bytes::from_static(TRUNCATED));
+                    return Ok(Response::default());
+                }
                 _ => fault.headers,
             },
             None => Vec::new(),
         };
-        // The operation has no output, so the protocol asks for no body and no content type.
-        Ok(self.respond(200, &headers, Bytes::new(), true))
+        let own = self.api.headers();
+        Ok(self.respond(200, &[own, headers].concat(), body, true))
     }
 
     /// Does what a fault says; its delay is over.
-    async fn misbehave(self, fault: Fault, points: usize) -> Result<Answer, Cut> {
+    async fn misbehave(self, fault: Fault, weight: usize) -> Result<Answer, Cut> {
         self.close(Outcome::Faulted);
         match fault.action {
             Action::Refuse(refusal) => {
-                self.note(refusal.clone(), points);
-                Ok(self.respond_refusal(&refusal, &fault.headers))
+                let refusal = self.api.word(refusal);
+                let answer = self.respond_refusal(&refusal, &fault.headers);
+                self.note(refusal, weight);
+                Ok(answer)
             }
             Action::Respond { status, body } => {
                 Ok(self.respond(status, &fault.headers, body, false))
@@ -165,52 +201,41 @@ impl Exchange {
                 Ok(Response::default())
             }
             Action::Hang | Action::HangAccepted => std::future::pending().await,
-            Action::Proceed | Action::CutUnread | Action::CutAccepted => Err(Cut),
+            Action::Proceed
+            | Action::CutUnread
+            | Action::CutAccepted
+            | Action::TruncateAccepted => Err(Cut),
         }
     }
 
-    fn refuse(&self, refusal: Refusal, points: usize) -> Answer {
+    fn refuse(&self, refusal: Refusal, weight: usize) -> Answer {
+        let refusal = self.api.word(refusal);
         self.close(Outcome::Refused(refusal.code.clone().into_owned()));
         let answer = self.respond_refusal(&refusal, &[]);
-        self.note(refusal, points);
+        self.note(refusal, weight);
         answer
     }
 
-    fn note(&self, refusal: Refusal, points: usize) {
+    fn note(&self, refusal: Refusal, weight: usize) {
         let refused = RefusedRequest {
             at: self.arrival.now.into(),
             instant: self.arrival.instant,
+            operation: self.operation.clone(),
             refusal,
-            points,
+            points: weight,
         };
-        self.state.change(|inner| inner.store.refuse(refused));
+        self.state
+            .change(|inner| self.api.journal(inner).refuse(refused));
     }
 
     fn close(&self, outcome: Outcome) {
         self.state
-            .change(|inner| inner.store.close(self.number, outcome));
+            .change(|inner| self.api.journal(inner).close(self.number, outcome));
     }
 
     fn respond_refusal(&self, refusal: &Refusal, headers: &[(String, String)]) -> Answer {
-        let fault = if refusal.status < 500 {
-            "Sender"
-        } else {
-            "Receiver"
-        };
-        let own = [
-            ("content-type".to_owned(), "application/cbor".to_owned()),
-            (
-                "x-amzn-query-error".to_owned(),
-                format!("{};{fault}", refusal.code),
-            ),
-        ];
-        let headers = [&own, headers].concat();
-        self.respond(
-            refusal.status,
-            &headers,
-            write_refusal(refusal).into(),
-            true,
-        )
+        let (own, body) = self.api.refusal(refusal);
+        self.respond(refusal.status, &[&own, headers].concat(), body, true)
     }
 
     fn respond(
@@ -225,9 +250,7 @@ impl Exchange {
             // The SDK reads the clock skew from this header, so it follows the endpoint's clock.
             .header("date", self.state.now().format(HTTP_DATE).to_string());
         if in_protocol {
-            response = response
-                .header("smithy-protocol", "rpc-v2-cbor")
-                .header("x-amzn-requestid", request_id(self.number));
+            response = response.header("x-amzn-requestid", self.api.request_id(self.number));
         }
         for (name, value) in headers {
             response = response.header(name, value);
@@ -236,9 +259,4 @@ impl Exchange {
             .body(Full::new(body))
             .expect("a fault's headers are ones of HTTP")
     }
-}
-
-/// Shaped as the service's, and telling which request of the log it was.
-fn request_id(number: usize) -> String {
-    format!("00000000-0000-4000-8000-{number:012x}")
 }

@@ -16,8 +16,6 @@ mod canonical;
 use authorization::Authorization;
 use canonical::{canonical_request, signing_key};
 
-/// The name that CloudWatch's requests are signed for.
-pub(crate) const SERVICE: &str = "monitoring";
 /// How far the request's time may be from the endpoint's (IAM User Guide, "Elements of a request signature").
 const WINDOW_MINUTES: i64 = 5;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -10,7 +10,10 @@ use tokio::sync::watch;
 use crate::credentials::Keyring;
 use crate::fault::Faults;
 use crate::host::Hosts;
-use crate::store::{Keep, Store};
+use crate::journal::Journal;
+use crate::logs::{LogStore, LogsRequest};
+use crate::pace::Pace;
+use crate::store::{ReceivedRequest, Store};
 
 /// Tells the wall-clock time.
 pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
@@ -21,18 +24,40 @@ pub(crate) struct State {
     pub(crate) started: SystemTime,
     /// Under which hosts it answers.
     pub(crate) hosts: Hosts,
+    /// How fast it reads.
+    pub(crate) pace: Pace,
     inner: Mutex<Inner>,
     changed: watch::Sender<()>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) store: Store,
+    pub(crate) metrics: Api<Store, ReceivedRequest>,
+    pub(crate) logs: Api<LogStore, LogsRequest>,
+    pub(crate) connections: usize,
     pub(crate) keyring: Keyring,
-    pub(crate) faults: Faults,
     pub(crate) clock_offset: ClockOffset,
     /// The regions that requests may be signed for; all if empty.
     pub(crate) regions: Vec<String>,
+}
+
+/// What was accepted by one of the two APIs, what became of the requests to it, and which
+/// faults they meet.
+#[derive(Debug)]
+pub(crate) struct Api<Store, Request> {
+    pub(crate) store: Store,
+    pub(crate) journal: Journal,
+    pub(crate) faults: Faults<Request>,
+}
+
+impl<Store, Request> Api<Store, Request> {
+    pub(crate) fn new(store: Store, requests_kept: usize) -> Self {
+        Self {
+            store,
+            journal: Journal::new(requests_kept),
+            faults: Faults::default(),
+        }
+    }
 }
 
 /// How far the endpoint's clock is from the machine's.
@@ -43,24 +68,13 @@ pub(crate) struct ClockOffset {
 }
 
 impl State {
-    pub(crate) fn new(
-        clock: Clock,
-        hosts: Hosts,
-        keep: Keep,
-        keyring: Keyring,
-        regions: Vec<String>,
-    ) -> Self {
+    pub(crate) fn new(clock: Clock, hosts: Hosts, inner: Inner) -> Self {
         Self {
             started: clock(),
             clock,
             hosts,
-            inner: Mutex::new(Inner {
-                store: Store::new(keep),
-                keyring,
-                faults: Faults::default(),
-                clock_offset: ClockOffset::default(),
-                regions,
-            }),
+            pace: Pace::default(),
+            inner: Mutex::new(inner),
             changed: watch::Sender::new(()),
         }
     }

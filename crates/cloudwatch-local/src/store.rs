@@ -1,12 +1,10 @@
-//! What the endpoint took in, what it refused, and when.
+//! The metrics that the endpoint took in, and when.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
-
-use crate::refusal::Refusal;
 
 /// One point of an accepted request.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,43 +93,6 @@ pub struct ReceivedRequest {
     pub user_agent: String,
 }
 
-/// A request that was refused, by a rule or on command.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RefusedRequest {
-    /// When its headers had arrived, by the endpoint's clock.
-    pub at: SystemTime,
-    /// The same moment on the monotonic clock.
-    pub instant: Instant,
-    /// What was answered.
-    pub refusal: Refusal,
-    /// The points that it held, where it could be read.
-    pub points: usize,
-}
-
-/// Any `PutMetricData` request that reached the endpoint, whatever became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// When its headers had arrived, by the endpoint's clock.
-    pub at: SystemTime,
-    /// The same moment on the monotonic clock.
-    pub instant: Instant,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// What became of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Nothing yet: it is being read, held back, or was given up by the client.
-    Open,
-    /// Its points were taken in; the answer may have been cut off all the same.
-    Accepted,
-    /// It was refused by a rule, with this code.
-    Refused(String),
-    /// It met a fault.
-    Faulted,
-}
-
 /// The points of one metric, in the order they came in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
@@ -171,59 +132,22 @@ struct Track {
     numbers: VecDeque<usize>,
 }
 
-/// All that is known of past requests.
+/// All that was accepted.
 #[derive(Debug)]
 pub(crate) struct Store {
     keep: Keep,
-    pub(crate) attempts: VecDeque<Attempt>,
-    /// Attempts that are no longer kept.
-    attempts_gone: usize,
     pub(crate) requests: VecDeque<Arc<ReceivedRequest>>,
-    pub(crate) refused: VecDeque<RefusedRequest>,
-    /// All that were refused, kept or not.
-    pub(crate) refused_seen: usize,
     series: BTreeMap<SeriesKey, Track>,
     pub(crate) points_accepted: usize,
-    pub(crate) connections: usize,
 }
 
 impl Store {
     pub(crate) fn new(keep: Keep) -> Self {
         Self {
             keep,
-            attempts: VecDeque::new(),
-            attempts_gone: 0,
             requests: VecDeque::new(),
-            refused: VecDeque::new(),
-            refused_seen: 0,
             series: BTreeMap::new(),
             points_accepted: 0,
-            connections: 0,
-        }
-    }
-
-    /// Notes a request and gives its number, from 0.
-    pub(crate) fn open(&mut self, at: SystemTime, instant: Instant) -> usize {
-        self.attempts.push_back(Attempt {
-            at,
-            instant,
-            outcome: Outcome::Open,
-        });
-        if self.attempts.len() > self.keep.requests {
-            self.attempts.pop_front();
-            self.attempts_gone += 1;
-        }
-        self.attempts_seen() - 1
-    }
-
-    pub(crate) fn attempts_seen(&self) -> usize {
-        self.attempts_gone + self.attempts.len()
-    }
-
-    pub(crate) fn close(&mut self, number: usize, outcome: Outcome) {
-        let kept = number.checked_sub(self.attempts_gone);
-        if let Some(attempt) = kept.and_then(|i| self.attempts.get_mut(i)) {
-            attempt.outcome = outcome;
         }
     }
 
@@ -235,14 +159,6 @@ impl Store {
         self.requests.push_back(Arc::new(request));
         if self.requests.len() > self.keep.requests {
             self.requests.pop_front();
-        }
-    }
-
-    pub(crate) fn refuse(&mut self, refused: RefusedRequest) {
-        self.refused_seen += 1;
-        self.refused.push_back(refused);
-        if self.refused.len() > self.keep.requests {
-            self.refused.pop_front();
         }
     }
 

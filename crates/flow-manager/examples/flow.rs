@@ -126,32 +126,21 @@ impl Flow {
     }
 
     fn event(&self, name: &str, data: Value) -> Result<(), Refused> {
-        let line = json!({"type": "event", "name": name, "data": data});
-        self.keep(&[name], line)
+        self.keep(json!({"type": "event", "name": name, "data": data}))
     }
 
     fn actor(&self, actor: &str, event: &str, data: Value) -> Result<(), Refused> {
-        let line = json!({"type": "actor", "actor": actor, "event": event, "data": data});
-        self.keep(&[actor, event], line)
+        self.keep(json!({"type": "actor", "actor": actor, "event": event, "data": data}))
     }
 
-    fn keep(&self, names: &[&str], mut message: Value) -> Result<(), Refused> {
-        if !names
-            .iter()
-            .all(|name| (1..=MAX_NAME).contains(&name.len()))
-        {
-            let limits = format!("a name has 1 to {MAX_NAME} bytes");
-            return Err(Refused("not_sendable", limits));
-        }
+    fn keep(&self, mut message: Value) -> Result<(), Refused> {
         let mut state = self.state();
         let seq = state.last_seq + 1;
         message["seq"] = seq.into();
         let line = line_of(&message)?;
         if !state.has_room(line.len()) {
-            return Err(Refused(
-                "buffer_full",
-                "too much is not acknowledged".to_owned(),
-            ));
+            let full = "too much is not acknowledged".to_owned();
+            return Err(Refused("buffer_full", full));
         }
         state.last_seq = seq;
         state.kept_bytes += line.len();
@@ -327,10 +316,16 @@ impl Flow {
 /// Refuses what would end the connection, for it would be sent again after each reconnect, for ever.
 fn line_of(message: &Value) -> Result<String, Refused> {
     let line = format!("{message}\n");
-    if line.len() <= MAX_LINE && depth(message) <= MAX_DEPTH {
+    let fits = |field: &str| {
+        message[field]
+            .as_str()
+            .is_none_or(|name| (1..=MAX_NAME).contains(&name.len()))
+    };
+    let names_fit = ["name", "actor", "event"].into_iter().all(fits);
+    if line.len() <= MAX_LINE && depth(message) <= MAX_DEPTH && names_fit {
         return Ok(line);
     }
-    let limits = format!("more than {MAX_LINE} bytes, or nested deeper than {MAX_DEPTH}");
+    let limits = "the line is too long or too deep, or a name too long or empty".to_owned();
     Err(Refused("not_sendable", limits))
 }
 
@@ -375,8 +370,8 @@ fn handle(flow: &Flow, command: &str, data: &Value) -> Result<Value, Refused> {
             let count = data["count"].as_u64().unwrap_or(0);
             let name = data["name"].as_str().unwrap_or("progress");
             let filling = data["filling"].as_str().unwrap_or("");
-            let delay = data["delay_seconds"].as_u64().unwrap_or(0);
-            thread::sleep(Duration::from_secs(delay));
+            let delay = Duration::from_secs(data["delay_seconds"].as_u64().unwrap_or(0));
+            thread::sleep(delay);
             for done in 1..=count {
                 flow.event(name, json!({"done": done, "filling": filling}))?;
             }

@@ -25,7 +25,8 @@ export class Connection {
   #held = null; // events that wait until the ones before them are known
   #retry = null;
 
-  // `on` has state(text, kind), refused(code), fresh() when all must be listed, connected(), and event(name, data).
+  // `on` has state(text, kind), refused(code), history(events) with what the server remembers, fresh() when all must be
+  // listed, connected(), and event(name, data).
   constructor(on) {
     this.#on = on;
   }
@@ -92,6 +93,7 @@ export class Connection {
     if (missed) {
       for (const { event, data } of missed) this.#take(event, data);
     } else {
+      await this.#begin();
       await this.#on.fresh();
       if (this.#held !== held) return;
     }
@@ -113,6 +115,20 @@ export class Connection {
     this.#epoch = null;
     this.#last = {};
     return null;
+  }
+
+  // Which epoch it is, and what happened in it: all of it, or nothing if that is too much.
+  async #begin() {
+    try {
+      const { epoch } = await this.request("resume", { epoch: "", last_seq: {} }, RESUME_MS);
+      const { complete, events } = await this.request("resume", { epoch, last_seq: { all: 0 } }, RESUME_MS);
+      if (!complete) return;
+      this.#epoch = epoch;
+      this.#last = { all: events.at(-1)?.data.seq ?? 0 };
+      this.#on.history(events);
+    } catch {
+      // It is for people to look at, and nothing depends on it.
+    }
   }
 
   #hold(name, data) {

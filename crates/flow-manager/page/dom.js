@@ -76,5 +76,6 @@ export class Feed {
   clear() {
     this.#list.replaceChildren();
     this.#list.hidden = true;
+    if (this.none) this.none.hidden = false;
   }
 }

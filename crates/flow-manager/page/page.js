@@ -14,7 +14,7 @@ const DONE = { start: "started", stop: "stopped", restart: "restarted", delete: 
 
 const activity = new Feed(byId("activity"), MOST_ACTIVITIES, byId("no-activity"));
 const containers = new Containers(byId("containers"), byId("count"), byId("no-containers"), act);
-const connection = new Connection({ state, refused, fresh, connected, event });
+const connection = new Connection({ state, refused, history, fresh, connected, event });
 const detail = new Detail((...words) => connection.request(...words), closeDetail);
 
 // Telling
@@ -48,6 +48,13 @@ async function fresh() {
     if (detail.id && !containers.get(detail.id)) closeDetail();
   } catch (error) {
     failed("The containers cannot be listed", error);
+  }
+}
+
+function history(events) {
+  activity.clear();
+  for (const { event: name, data } of events.filter((one) => one.event === "activity_log").slice(-MOST_ACTIVITIES)) {
+    event(name, data);
   }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use diagnostics::{excerpt, one_line, redact};
+use diagnostics::{one_line, redact, redacted_prefix};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -102,7 +102,7 @@ impl UserActivityLogger {
 
     /// A message was sent to a container: its command, not its data.
     pub fn log_container_message(&self, id: &str, message: &str) {
-        let sentence = format!("message sent: {}", excerpt(message));
+        let sentence = format!("message sent: {}", redacted_prefix(message));
         self.log_user_activity("container_message", Some(id), &sentence, json!({}));
     }
 

@@ -178,7 +178,7 @@ impl Failure {
     /// No container of ours is called so.
     #[must_use]
     pub fn no_container(name: &str) -> Self {
-        let name = diagnostics::excerpt(name);
+        let name = diagnostics::redacted_prefix(name);
         Self::new(ErrorCode::ContainerNotFound, format!("No container {name}"))
     }
 }

@@ -80,7 +80,7 @@ impl Policy {
             .iter()
             .any(|pattern| pattern.matches(&config.image))
         {
-            let image = diagnostics::excerpt(&config.image);
+            let image = diagnostics::redacted_prefix(&config.image);
             let message = format!("The image {image} is not allowed");
             return Err(Failure::new(ErrorCode::ImageNotAllowed, message));
         }
@@ -158,7 +158,7 @@ impl Policy {
             }
             let found = resolve_below(source, &self.mount_roots, &self.forbidden);
             let refused = |error: PathError| {
-                let message = format!("{}: {error}", diagnostics::excerpt(source));
+                let message = format!("{}: {error}", diagnostics::redacted_prefix(source));
                 Failure::new(ErrorCode::MountNotAllowed, message).because(error)
             };
             let found = found.map_err(refused)?;

@@ -292,7 +292,7 @@ impl SocketIoEventHandler {
                 std::panic::catch_unwind(AssertUnwindSafe(|| self.handle(&client, event, body)));
             begun.unwrap_or_else(|_| std::future::ready(Err(broken())).boxed())
         };
-        let (handler, operation) = (self.clone(), diagnostics::excerpt(event));
+        let (handler, operation) = (self.clone(), diagnostics::redacted_prefix(event));
         async move {
             let outcome = AssertUnwindSafe(answering).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(|_| Err(broken()));

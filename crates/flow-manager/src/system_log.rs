@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use diagnostics::{chain, excerpt};
+use diagnostics::{chain, redacted_prefix};
 use tracing::{debug, error, info};
 
 use crate::model::ContainerState;
@@ -25,7 +25,7 @@ impl SystemLogger {
     pub fn log_container_operation(self, operation: &str, id: &str, details: &str) {
         info!(
             operation,
-            container = excerpt(id),
+            container = redacted_prefix(id),
             details,
             "container operation"
         );
@@ -33,7 +33,12 @@ impl SystemLogger {
 
     /// A client asked for something; of what it sent only the size is told.
     pub fn log_socket_event(self, event: &str, sid: &str, data: &str) {
-        debug!(event = excerpt(event), sid, bytes = data.len(), "request");
+        debug!(
+            event = redacted_prefix(event),
+            sid,
+            bytes = data.len(),
+            "request"
+        );
     }
 
     /// A message passed; of it only the size is told.
@@ -58,6 +63,6 @@ impl SystemLogger {
 
     /// A detail for who looks for a fault.
     pub fn log_debug(self, message: &str, context: &str) {
-        debug!(detail = excerpt(message), context, "detail");
+        debug!(detail = redacted_prefix(message), context, "detail");
     }
 }

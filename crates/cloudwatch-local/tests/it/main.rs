@@ -6,6 +6,7 @@
 mod arguments;
 mod faults;
 mod limits;
+mod logs;
 mod pages;
 mod requests;
 mod support;

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use crate::support::{client, datum, endpoint, send};
 
 /// Head and body of the answer to a GET.
-async fn get(endpoint: &CloudWatchLocal, path: &str) -> (String, String) {
+pub(crate) async fn get(endpoint: &CloudWatchLocal, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(endpoint.addr()).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -18,7 +18,7 @@ async fn get(endpoint: &CloudWatchLocal, path: &str) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-async fn get_json(endpoint: &CloudWatchLocal, path: &str) -> Value {
+pub(crate) async fn get_json(endpoint: &CloudWatchLocal, path: &str) -> Value {
     serde_json::from_str(&get(endpoint, path).await.1).unwrap()
 }
 

@@ -13,6 +13,9 @@ use aws_sdk_cloudwatch::{Client, Config};
 use aws_smithy_http_client::Builder;
 use cloudwatch_local::CloudWatchLocal;
 
+/// For one request.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
 pub(crate) type Sent = Result<(), SdkError<PutMetricDataError>>;
 
 pub(crate) async fn endpoint() -> CloudWatchLocal {
@@ -29,7 +32,7 @@ pub(crate) fn client(endpoint: &CloudWatchLocal) -> Client {
 
 /// The same with other credentials.
 pub(crate) fn client_as(endpoint: &CloudWatchLocal, credentials: Credentials) -> Client {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20));
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE);
     Client::from_conf(
         Config::builder()
             .behavior_version(BehaviorVersion::latest())

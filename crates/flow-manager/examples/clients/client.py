@@ -45,12 +45,21 @@ class FlowManager:
         self._epoch, self._last = None, {}
         self._held = None  # events that wait until the ones before them are known
         self._client = socketio.AsyncClient(reconnection_delay=0.5, reconnection_delay_max=5)
+        self._refusal = None
         self._client.on("connect", self._connected)
+        self._client.on("connect_error", self._refused)
         for name in ROOM_OF:
             self._client.on(name, lambda data, name=name: self._take(name, data))
 
     async def connect(self, url, transports=None):
-        await self._client.connect(url, auth={"token": self._token}, transports=transports)
+        """A refusal's text is the code."""
+        try:
+            await self._client.connect(url, auth={"token": self._token}, transports=transports)
+        except socketio.exceptions.ConnectionError as error:
+            raise ConnectionRefusedError(self._refusal or str(error)) from error
+
+    def _refused(self, error=None):
+        self._refusal = error.get("message") if isinstance(error, dict) else error
 
     async def disconnect(self):
         await self._client.disconnect()

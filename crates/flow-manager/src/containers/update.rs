@@ -97,7 +97,7 @@ impl Inner {
             pack::pack(&code, &name, CODE_MAX, FILES_MAX)
         });
         let new = packed.await?.map_err(|error| {
-            let path = diagnostics::excerpt(code_path);
+            let path = diagnostics::redacted_prefix(code_path);
             let message = format!("{path}: {}", diagnostics::chain(&error));
             Failure::new(ErrorCode::CodePathNotAllowed, message).because(error)
         })?;

@@ -169,7 +169,7 @@ impl Close {
             _ => CloseCode::BadJson,
         };
         // A missing or strange field is named; the values of the flow are not repeated.
-        let text = diagnostics::excerpt(&error.to_string());
+        let text = diagnostics::redacted_prefix(&error.to_string());
         Self::new(code, text)
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Failure>
     }
     serde_json::from_str(body).map_err(|error| {
         // The message names fields; of values it repeats at most a piece of a text.
-        let problem = diagnostics::excerpt(&error.to_string());
+        let problem = diagnostics::redacted_prefix(&error.to_string());
         Failure::new(ErrorCode::InvalidRequest, problem)
     })
 }

@@ -2,8 +2,7 @@
 //
 //     {"id":1,"do":"open","url":"…","token":"…","transports":["websocket"]}
 //     {"id":2,"do":"request","event":"list_containers","arguments":[{}]}
-//     {"id":3,"do":"drop"}        the connection is lost, and made again by the client itself
-//     {"id":4,"do":"close"}
+//     {"id":3,"do":"close"}
 //
 // Answers have the id; `{"event":…,"arguments":[…]}` is what the server emitted.
 "use strict";
@@ -29,7 +28,6 @@ const does = {
   open,
   request: ({ event, arguments: words }) => socket.timeout(60_000).emitWithAck(event, ...words),
   emit: ({ event, arguments: words }) => void socket.emit(event, ...words),
-  drop: () => void socket.io.engine.close(),
   close: () => void socket.disconnect(),
 };
 

@@ -9,6 +9,7 @@ import threading
 
 import scripted
 import socketio
+from relay import Relay
 
 MODULES = scripted.CRATE / "examples/clients/node_modules"
 # What the library itself tells.
@@ -20,6 +21,7 @@ class Client:
 
     def __init__(self):
         self.events = []
+        self._relay = None
         self._changed = threading.Condition()
 
     def _came(self, event, arguments):
@@ -63,12 +65,29 @@ class Client:
     def connect(self, url, token):
         """Connects; gives the code of a refusal."""
         since = len(self.events)
-        self.open(url, token)
+        self._relay = Relay(url)
+        self.open(self._relay.url, token)
         self.expect("connection", lambda event, _: event in ("connect", "connect_error"), since)
         return next((one[1] for one in self.events[since:] if one[0] == "connect_error"), None)
 
+    def cut(self):
+        """The connection is lost, and cannot be made again until `mend`; gives where the events of then begin."""
+        since = len(self.events)
+        self._relay.cut()
+        self.expect_event("disconnect", since)
+        return since
+
+    def mend(self, since):
+        self._relay.mend()
+        self.reconnected(since)
+
     def reconnected(self, since):
+        """Waits for it. The library does it by itself."""
         self.expect_event("connect", since)
+
+    def close(self):
+        if self._relay:
+            self._relay.close()
 
 
 class Python(Client):
@@ -88,11 +107,15 @@ class Python(Client):
 
     def open(self, url, token):
         auth = {} if token is None else {"token": token}
-        try:
-            self._socket.connect(url, auth=auth, transports=self._transports, wait_timeout=scripted.PATIENCE)
-        except socketio.exceptions.ConnectionError:
-            # The reason came as an event.
-            pass
+
+        def connect():
+            try:
+                self._socket.connect(url, auth=auth, transports=self._transports, wait_timeout=scripted.PATIENCE)
+            except socketio.exceptions.ConnectionError:
+                # The reason came as an event.
+                pass
+        # Beside: after a refusal it waits until its last poll has ended.
+        threading.Thread(target=connect, daemon=True).start()
 
     def request(self, event, *arguments):
         return self._socket.call(event, *arguments, timeout=60)
@@ -100,15 +123,12 @@ class Python(Client):
     def emit(self, event, *arguments):
         self._socket.emit(event, *arguments)
 
-    def drop(self):
-        """The connection is lost; the library makes it again."""
-        since = len(self.events)
-        self._socket.eio.disconnect(abort=True)
-        return since
-
     def close(self):
-        self._socket.disconnect()
-        self._socket.shutdown()
+        ending = threading.Thread(target=self._socket.shutdown, daemon=True)
+        ending.start()
+        ending.join(1)
+        # It waits for its last poll.
+        super().close()
 
 
 class JavaScript(Client):
@@ -151,16 +171,12 @@ class JavaScript(Client):
     def emit(self, event, *arguments):
         self._do("emit", event=event, arguments=arguments)
 
-    def drop(self):
-        since = len(self.events)
-        self._do("drop")
-        return since
-
     def close(self):
         if self._process.poll() is None:
             self._process.stdin.close()
             self._process.wait(scripted.PATIENCE)
         self._process.stdout.close()
+        super().close()
 
 
 def make(language, transport):

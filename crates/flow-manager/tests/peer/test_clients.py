@@ -291,9 +291,9 @@ def test_what_was_missed_is_resumed_after_a_reconnect(client, connect, name):
         last = client.expect("the creation", lambda event, data: event == "activity_log" and name in data["message"])
         rooms = [data for data in client.of("status_update", "activity_log")]
         epoch, seq = last["epoch"], max(data["seq"] for data in rooms)
-        since = client.drop()
+        since = client.cut()
         other.ask("start_container", container_id=name)
-        client.reconnected(since)
+        client.mend(since)
         other.ask("stop_container", container_id=name)
         resumed = client.ask("resume", epoch=epoch, last_seq={"all": seq})
         assert resumed["complete"] is True and resumed["epoch"] == epoch

@@ -196,6 +196,7 @@ def test_telephone_shows_all_without_scrolling_sideways(browser, picture):
 def test_keyboard_alone_creates_starts_writes_stops_and_deletes(browser, picture):
     browser.open(browser.ask("location.href"))
     browser.until("document.getElementById('state').textContent === 'connected'")
+    assert browser.until(f"document.getElementById('activity').textContent.includes('{NAME}')"), "what was before is told"
     browser.tab_to("create")
     browser.press("Enter")
     for field, text in (("image", IMAGE), ("name", "keys"), ("command", " ".join(COMMANDS["python"]))):

@@ -41,9 +41,10 @@ def test_flow_goes_on_after_kill_9(manager, kind, language, name):
         # They may have come before the client was back.
         epoch = client.ask("resume", epoch=first_epoch, last_seq={"all": 1})["epoch"]
         assert epoch != first_epoch
-        resumed = client.ask("resume", epoch=epoch, last_seq={"operate": 0})
+        resumed = client.ask("resume", epoch=epoch, last_seq={"all": 0, "operate": 0})
         assert resumed["complete"] is True
-        seen = [one["data"]["data"]["done"] for one in resumed["events"] if one["data"]["name"] == "load"]
+        seen = [one["data"]["data"]["done"] for one in resumed["events"]
+                if one["event"] == "container_message" and one["data"]["name"] == "load"]
         assert seen == list(range(1, COUNT + 1)), f"{COUNT - len(set(seen))} of {COUNT} lost"
         client.ask("delete_container", container_id=id, force=True)
     finally:

@@ -26,7 +26,7 @@ pub(super) fn find(target: &str, mounts: &[&str], is_fixed: bool) -> Result<Plac
     for mount in mounts {
         let mounted = self::parts(mount);
         if mounted.starts_with(&parts) || parts.starts_with(&mounted) {
-            let mount = diagnostics::excerpt(mount);
+            let mount = diagnostics::redacted_prefix(mount);
             return not_updatable(format!(
                 "{mount} is a mount: change the code where that comes from"
             ));

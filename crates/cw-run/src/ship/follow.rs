@@ -1,0 +1,252 @@
+//! Reads the log of one container, and sees it shipped.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use docker_client::{
+    ContainerInfo, DockerApiClient, DockerClientError, LogCursor, LogItem, LogLine, LogOptions,
+    LogStream, Source, Timestamp,
+};
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, warn};
+
+use super::budget::Share;
+use super::lane::Lane;
+use super::lines::Lines;
+use super::sender::Sender;
+use super::{Dropped, Shipping};
+use crate::cloudwatch_manager::{LogsService, Streams};
+use crate::event::{Assembler, Event, MESSAGE_MAX};
+
+/// After it was told to end, reading goes on until so long nothing came: what was printed before
+/// is on its way.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Where reading begins, and when it ends.
+#[derive(Clone, Debug, Default)]
+pub struct Begin {
+    /// Behind what was accepted before.
+    pub cursor: Option<LogCursor>,
+    /// At the last so many lines.
+    pub tail: Option<u64>,
+    /// Go on when the container is started again.
+    pub restarts: bool,
+}
+
+/// How far a log was read, for whoever gives up.
+#[derive(Clone, Debug, Default)]
+pub struct Followed {
+    place: Arc<Mutex<Option<LogCursor>>>,
+}
+
+impl Followed {
+    /// Behind the last line that was read.
+    #[must_use]
+    pub fn place(&self) -> Option<LogCursor> {
+        self.place
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn note(&self, cursor: LogCursor) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(cursor);
+    }
+}
+
+/// How reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The container has ended, and all of its log was read.
+    WithContainer,
+    /// It was told to.
+    Halted,
+}
+
+/// Ships the log of a container until its end, or until `halt` gives the moment up to which its
+/// lines are wanted. Comes back when all that was read was accepted. Dropping it ends all.
+///
+/// # Errors
+///
+/// The log cannot be read any more; what was read has been shipped.
+pub async fn follow<S: LogsService>(
+    shipping: &Arc<Shipping<S>>,
+    docker: &DockerApiClient,
+    container: &ContainerInfo,
+    streams: &Streams,
+    begin: Begin,
+    followed: Followed,
+    halt: watch::Receiver<Option<Timestamp>>,
+) -> Result<Ended, DockerClientError> {
+    let share = Arc::new(Share::new(&shipping.budget));
+    let mut senders = JoinSet::new();
+    let mut lane_of = |name| {
+        let lane = Arc::new(Lane::new(share.clone()));
+        shipping.tally.watch(Arc::downgrade(&lane));
+        senders
+            .spawn(Sender::new(shipping.clone(), lane.clone(), name, container.id.clone()).run());
+        lane
+    };
+    let stdout = lane_of(&streams.stdout);
+    let stderr = if streams.all().len() == 1 {
+        stdout.clone()
+    } else {
+        lane_of(&streams.stderr)
+    };
+    let mut reader = Reader {
+        shipping,
+        share: share.clone(),
+        name: diagnostics::one_line(&container.name),
+        lines: Lines::new(shipping.events.as_ref()),
+        lanes: [stdout, stderr],
+        followed,
+    };
+    let mut options = LogOptions::default();
+    options.max_line = MESSAGE_MAX;
+    options.tail = begin.tail.filter(|_| begin.cursor.is_none());
+    options.cursor = begin.cursor;
+    options.follow_restarts = begin.restarts;
+    let ended = match docker.follow_container_logs(&container.id, options).await {
+        Ok(log) => reader.read(log, halt).await,
+        Err(error) => Err(error),
+    };
+    reader.finish();
+    while senders.join_next().await.is_some() {}
+    ended
+}
+
+struct Reader<'a, S> {
+    shipping: &'a Arc<Shipping<S>>,
+    share: Arc<Share>,
+    /// The container's, for the log.
+    name: String,
+    lines: Lines,
+    /// For standard output and for standard error.
+    lanes: [Arc<Lane>; 2],
+    followed: Followed,
+}
+
+impl<S: LogsService> Reader<'_, S> {
+    async fn read(
+        &mut self,
+        mut log: LogStream,
+        mut halt: watch::Receiver<Option<Timestamp>>,
+    ) -> Result<Ended, DockerClientError> {
+        let mut last_line = Instant::now();
+        loop {
+            // Most of the time the next line is there.
+            let item = match log.next().now_or_never() {
+                Some(item) => item,
+                None => {
+                    self.followed.note(log.cursor());
+                    let halted = *halt.borrow_and_update();
+                    let flush_at = last_line + self.shipping.flush_interval;
+                    tokio::select! {
+                        item = log.next() => item,
+                        () = sleep_until(flush_at), if self.lines.are_waiting() => {
+                            self.flush();
+                            continue;
+                        }
+                        () = tokio::time::sleep(SETTLE), if halted.is_some() => return Ok(Ended::Halted),
+                        Ok(()) = halt.changed(), if halted.is_none() => continue,
+                    }
+                }
+            };
+            last_line = Instant::now();
+            match item {
+                None => {
+                    self.followed.note(log.cursor());
+                    return Ok(Ended::WithContainer);
+                }
+                Some(Err(error)) => return Err(error),
+                Some(Ok(LogItem::Gap(gap))) => {
+                    self.shipping.tally.gap();
+                    warn!(container = self.name, after = %gap.after, before = %gap.before, "the engine has thrown lines away before they were read");
+                }
+                Some(Ok(LogItem::Line(line))) => {
+                    let until = *halt.borrow();
+                    if until.is_some_and(|until| line.timestamp.is_some_and(|time| time > until)) {
+                        return Ok(Ended::Halted);
+                    }
+                    self.take(line, log.cursor()).await;
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, line: LogLine, cursor: LogCursor) {
+        if let Some(tee) = &self.shipping.tee {
+            tee.line(&line.bytes, line.partial).await;
+        }
+        let place = match line.stream {
+            Source::Stdout => cursor.stdout,
+            Source::Stderr => cursor.stderr,
+        };
+        let source = line.stream;
+        let line = self.lines.read(&line, place);
+        self.make_room(Assembler::cost_of(&line), cursor).await;
+        let (events, given_back) = self.lines.push(source, line);
+        self.share.give_back(given_back);
+        for event in events {
+            self.put(source, event);
+        }
+    }
+
+    /// Reading stops here while memory is full: the engine has the rest.
+    async fn make_room(&mut self, cost: usize, cursor: LogCursor) {
+        let (shipping, share) = (self.shipping, self.share.clone());
+        if share.take(cost).now_or_never().is_some() {
+            return;
+        }
+        self.followed.note(cursor);
+        debug!(
+            container = self.name,
+            held_bytes = shipping.budget.held(),
+            "memory is full, reading waits"
+        );
+        // Many containers, each with the beginning of an event, could wait for each other.
+        let taken = tokio::time::timeout(shipping.flush_interval, share.take(cost)).await;
+        if taken.is_err() {
+            self.flush();
+            share.take(cost).await;
+        }
+    }
+
+    fn put(&self, source: Source, event: Event) {
+        self.shipping.tally.read(event.lines, event.message.len());
+        let [stdout, stderr] = &self.lanes;
+        match source {
+            Source::Stdout => stdout.push(event),
+            Source::Stderr => stderr.push(event),
+        }
+    }
+
+    fn flush(&mut self) {
+        let (events, given_back) = self.lines.flush();
+        self.share.give_back(given_back);
+        for (source, event) in events {
+            self.put(source, event);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.flush();
+        for lane in &self.lanes {
+            lane.close();
+        }
+    }
+}
+
+impl Dropped {
+    /// For the log.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::TooOld => "older than 14 days, or than the group's retention",
+            Self::TooNew => "more than 2 hours ahead",
+            Self::Refused => "refused by the service",
+        }
+    }
+}

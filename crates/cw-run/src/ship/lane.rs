@@ -1,0 +1,154 @@
+//! The events between one container's reader and one of its senders.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::budget::Share;
+use crate::batch::{Batch, Waiting};
+use crate::event::Event;
+
+/// Events that wait, bounded by the budget that their reader asks.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    /// What its events are held by.
+    pub(crate) share: Arc<Share>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Waiting,
+    /// When the first of those that wait came.
+    since: Option<Instant>,
+    /// The time of the oldest event that is being sent.
+    sending: Option<i64>,
+    closed: bool,
+}
+
+impl Lane {
+    pub(crate) fn new(share: Arc<Share>) -> Self {
+        Self {
+            share,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn push(&self, event: Event) {
+        let mut state = self.state();
+        state.since.get_or_insert_with(Instant::now);
+        state.waiting.push(event);
+        // Who sends looks at the clock by itself.
+        let wake = state.waiting.is_full() || state.waiting.iter().nth(1).is_none();
+        drop(state);
+        if wake {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn close(&self) {
+        self.state().closed = true;
+        self.changed.notify_one();
+    }
+
+    /// The time of the oldest event that was not accepted, in milliseconds.
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        let state = self.state();
+        let (sending, waiting) = (state.sending, state.waiting.oldest());
+        sending.into_iter().chain(waiting).min()
+    }
+
+    /// Waits until a batch is full, or its first event waited for long enough; none when all was
+    /// taken and nothing more comes.
+    pub(crate) async fn batch(&self, interval: Duration, now: impl Fn() -> i64) -> Option<Batch> {
+        loop {
+            let due = {
+                let mut state = self.state();
+                let due = state.since.map(|since| since + interval);
+                if state.waiting.is_full()
+                    || state.closed
+                    || due.is_some_and(|due| due <= Instant::now())
+                {
+                    if state.waiting.is_empty() {
+                        return None;
+                    }
+                    let batch = state.waiting.take(now());
+                    // What is left came later, at an unknown moment before now.
+                    state.since = (!state.waiting.is_empty()).then(Instant::now);
+                    state.sending = batch.events.first().map(|event| event.time);
+                    return Some(batch);
+                }
+                due
+            };
+            match due {
+                Some(due) => tokio::select! {
+                    () = self.changed.notified() => {}
+                    () = sleep_until(due) => {}
+                },
+                None => self.changed.notified().await,
+            }
+        }
+    }
+
+    /// The batch was accepted, or given up.
+    pub(crate) fn sent(&self) {
+        self.state().sending = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::EVENTS_MAX;
+
+    const INTERVAL: Duration = Duration::from_secs(5);
+
+    fn lane() -> Lane {
+        let budget = Arc::new(crate::ship::Budget::new(100));
+        Lane::new(Arc::new(Share::new(&budget)))
+    }
+
+    fn event() -> Event {
+        Event::new("x", 1)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn event_waits_for_others_but_not_for_ever() {
+        let lane = lane();
+        let began = Instant::now();
+        lane.push(event());
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        lane.push(event());
+        let batch = lane.batch(INTERVAL, || 1).await.unwrap();
+        assert_eq!((batch.events.len(), began.elapsed()), (2, INTERVAL));
+        assert_eq!(lane.oldest(), Some(1));
+        lane.sent();
+        assert_eq!(lane.oldest(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn full_batch_and_closed_lane_wait_for_nothing() {
+        let lane = lane();
+        let began = Instant::now();
+        for _ in 0..=EVENTS_MAX {
+            lane.push(event());
+        }
+        assert_eq!(
+            lane.batch(INTERVAL, || 1).await.unwrap().events.len(),
+            EVENTS_MAX
+        );
+        lane.close();
+        assert_eq!(lane.batch(INTERVAL, || 1).await.unwrap().events.len(), 1);
+        assert!(lane.batch(INTERVAL, || 1).await.is_none());
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,86 @@
+//! Lines of a log, each stream for itself, as events.
+
+use docker_client::{LogLine, LogPosition, Source};
+
+use crate::event::{Assembler, Decoder, Event, Line, LineStart, Mark};
+
+/// The lines of one container.
+#[derive(Debug)]
+pub(super) struct Lines {
+    stdout: Side,
+    stderr: Side,
+}
+
+#[derive(Debug)]
+struct Side {
+    decoder: Decoder,
+    assembler: Assembler,
+    /// The piece before was not the end of its line.
+    open: bool,
+}
+
+impl Lines {
+    pub(super) fn new(start: Option<&LineStart>) -> Self {
+        let side = || Side {
+            decoder: Decoder::default(),
+            assembler: Assembler::new(start.cloned()),
+            open: false,
+        };
+        Self {
+            stdout: side(),
+            stderr: side(),
+        }
+    }
+
+    fn side(&mut self, source: Source) -> &mut Side {
+        match source {
+            Source::Stdout => &mut self.stdout,
+            Source::Stderr => &mut self.stderr,
+        }
+    }
+
+    /// Reads a line; `place` is the one behind it.
+    pub(super) fn read(&mut self, line: &LogLine, place: Option<LogPosition>) -> Line {
+        let side = self.side(line.stream);
+        let text = side.decoder.decode(&line.bytes, line.partial);
+        let mark = place.map(|mut place| {
+            // What waits for the next piece is not in this event.
+            place.offset = place.offset.saturating_sub(side.decoder.waiting() as u64);
+            Mark {
+                source: line.stream,
+                place,
+            }
+        });
+        let continues = std::mem::replace(&mut side.open, line.partial);
+        let time = line
+            .timestamp
+            .map_or_else(crate::clock::now_ms, |time| time.millis());
+        Line {
+            text,
+            continues,
+            time,
+            mark,
+        }
+    }
+
+    /// Takes a line; what comes out, and what needs not be held any more.
+    pub(super) fn push(&mut self, source: Source, line: Line) -> (Vec<Event>, usize) {
+        self.side(source).assembler.push(line)
+    }
+
+    /// Whether lines wait for more of their event.
+    pub(super) fn are_waiting(&self) -> bool {
+        self.stdout.assembler.is_waiting() || self.stderr.assembler.is_waiting()
+    }
+
+    /// The events that wait for more lines, and what needs not be held any more.
+    pub(super) fn flush(&mut self) -> (Vec<(Source, Event)>, usize) {
+        let (mut events, mut given_back) = (Vec::new(), 0);
+        for source in [Source::Stdout, Source::Stderr] {
+            let (event, back) = self.side(source).assembler.flush();
+            events.extend(event.map(|event| (source, event)));
+            given_back += back;
+        }
+        (events, given_back)
+    }
+}

@@ -1,0 +1,186 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use cloudwatch_local::Fault;
+
+use crate::support::{World, end, numbered, signal, text};
+
+/// How often it is killed; more in a soak.
+fn kills() -> usize {
+    option_env!("CW_RUN_KILLS")
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(10)
+}
+
+#[tokio::test]
+async fn run_that_was_killed_goes_on_with_its_container_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job");
+    let path = path.to_str().unwrap();
+    let world = World::new().await;
+    world.engine.add_image("fixture:1");
+    let words = [
+        "--checkpoint",
+        path,
+        "--name",
+        "job",
+        "--flush-interval",
+        "100ms",
+        "--",
+        "fixture:1",
+    ];
+    let mut printed = 0;
+    for kill in 0..kills() {
+        let mut child = world.start(&words);
+        let container = world.running("job").await;
+        for _ in 0..10 {
+            container.stdout(text(printed..printed + 20));
+            printed += 20;
+            tokio::time::sleep(Duration::from_millis(10 + 7 * (kill as u64 % 5))).await;
+        }
+        child.start_kill().unwrap();
+        child.wait().await.unwrap();
+    }
+    let child = world.start(&words);
+    world.running("job").await.exit(4);
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    let messages = world.messages();
+    let once: BTreeSet<_> = messages.iter().cloned().collect();
+    assert_eq!(once, numbered(0..printed).into_iter().collect());
+    // At most one batch of each killed run may be there twice.
+    let twice: BTreeSet<_> = world
+        .aws
+        .logs()
+        .batches()
+        .iter()
+        .map(|batch| batch.number)
+        .collect();
+    assert!(
+        messages.len() - printed <= kills() * 400,
+        "{} of {printed} in {} batches",
+        messages.len(),
+        twice.len()
+    );
+    assert_eq!(
+        world.engine.requests_to("POST /containers/create*").len(),
+        1
+    );
+    let again = world.run(&words).await;
+    assert_eq!(
+        (again.code, world.messages().len()),
+        (Some(4), messages.len()),
+        "{again:?}"
+    );
+}
+
+#[tokio::test]
+async fn container_whose_id_never_reached_the_file_is_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job");
+    let world = World::new().await;
+    world.engine.add_image("fixture:1");
+    let words = [
+        "--checkpoint",
+        path.to_str().unwrap(),
+        "--name",
+        "job",
+        "--",
+        "fixture:1",
+    ];
+    let mut child = world.start(&words);
+    world.running("job").await.stdout(text(0..10));
+    child.start_kill().unwrap();
+    child.wait().await.unwrap();
+    let mut content: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    content["containers"] = serde_json::json!({});
+    std::fs::write(&path, content.to_string()).unwrap();
+    let child = world.start(&words);
+    world.running("job").await.exit(0);
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(
+        world.engine.requests_to("POST /containers/create*").len(),
+        1
+    );
+    let once: BTreeSet<_> = world.messages().into_iter().collect();
+    assert_eq!(once.len(), 10);
+}
+
+#[tokio::test]
+async fn other_arguments_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job");
+    let path = path.to_str().unwrap();
+    let world = World::new().await;
+    world
+        .engine
+        .add_program("fixture:1", |container| container.exit(0));
+    assert_eq!(
+        world
+            .run(&["--checkpoint", path, "--", "fixture:1", "a"])
+            .await
+            .code,
+        Some(0)
+    );
+    let ended = world
+        .run(&["--checkpoint", path, "--", "fixture:1", "b"])
+        .await;
+    assert_eq!((ended.code, ended.text().len()), (Some(78), 1), "{ended:?}");
+    assert!(ended.text()[0].contains("same arguments"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn container_of_the_checkpoint_that_is_gone_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job");
+    let world = World::new().await;
+    world.engine.add_image("fixture:1");
+    let words = [
+        "--checkpoint",
+        path.to_str().unwrap(),
+        "--name",
+        "job",
+        "--",
+        "fixture:1",
+    ];
+    let mut child = world.start(&words);
+    let container = world.running("job").await;
+    child.start_kill().unwrap();
+    child.wait().await.unwrap();
+    container.remove();
+    let ended = world.run(&words).await;
+    assert_eq!(
+        (ended.code, ended.text().len()),
+        (Some(125), 1),
+        "{ended:?}"
+    );
+    assert!(ended.text()[0].contains("is gone"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn attached_container_goes_on_where_it_was_left_and_outages_double_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job");
+    let words = ["attach", "web", "--checkpoint", path.to_str().unwrap()];
+    let world = World::new().await;
+    let web = world
+        .engine
+        .add(docker_local::Container::named("web").running());
+    web.stdout(text(0..10));
+    let child = world.start(&words);
+    world.arrived(10).await;
+    signal(&child, "TERM").await;
+    assert_eq!(end(child).await.code, Some(0));
+    web.stdout(text(10..20));
+    world
+        .aws
+        .logs()
+        .fail_next_of("PutLogEvents", [Fault::status(500)]);
+    let child = world.start(&words);
+    world.arrived(20).await;
+    web.exit(0);
+    assert_eq!(end(child).await.code, Some(0));
+    assert_eq!(world.messages(), numbered(0..20));
+}
