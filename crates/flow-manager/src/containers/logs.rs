@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use super::ContainerManager;
 use crate::failure::Failure;
 use crate::model::LogText;
+use crate::time::Moment;
 
 /// Most lines that are asked for at once.
 pub const LOG_TAIL_MAX: u64 = 10_000;
@@ -81,7 +82,8 @@ impl ContainerManager {
     /// As [`ContainerManager::get_container_logs`].
     pub async fn follow_container_logs(&self, name: &str) -> Result<LogStream, Failure> {
         let id = self.resolve(name)?;
-        let mut options = LogOptions::tail(0);
+        let mut options = LogOptions::default();
+        options.since = Some(Moment::now().0);
         options.follow_restarts = true;
         options.max_line = LINE_MAX;
         Ok(self

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -66,6 +67,21 @@ impl Engine {
         let text: String = frame.into();
         // It may have been closed from the other side.
         let _ = self.socket.send(Message::text(text)).await;
+    }
+
+    /// Sends CONNECT; what it is answered with. The library ignores one that comes while it is
+    /// not done with the one before, so it is sent again.
+    pub(crate) async fn ask_to_connect(&mut self, token: &str) -> String {
+        for _ in 0..100 {
+            self.send(format!("40{}", json!({"token": token}))).await;
+            let answer = self.find(|frame| {
+                (frame.starts_with("40{") || frame.starts_with("44{")).then(|| frame.to_owned())
+            });
+            if let Ok(answer) = tokio::time::timeout(Duration::from_millis(100), answer).await {
+                return answer.expect("it is answered before its end");
+            }
+        }
+        panic!("CONNECT is not answered");
     }
 
     pub(crate) async fn send_binary(&mut self, bytes: Vec<u8>) {

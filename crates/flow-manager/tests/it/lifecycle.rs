@@ -315,7 +315,7 @@ async fn logs_are_read_and_followed() {
         assert_eq!(answer["container_id"], id);
     }
     site.engine
-        .requests_at_least("GET /containers/*/logs", 3)
+        .requests_at_least("GET /containers/*/logs", 2)
         .await;
     container.stdout("one\n");
     container.stderr("two\n");
