@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -44,23 +45,49 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// A place on disk and an engine; the program may be started in it more than once.
+/// A scripted engine, and a place on disk for the program that uses it.
 pub(crate) struct Site {
     pub(crate) engine: DockerLocal,
-    pub(crate) place: TempDir,
-    settings: Vec<(String, String)>,
+    ground: Ground,
 }
 
 impl Site {
     pub(crate) async fn new() -> Self {
+        let engine = DockerLocal::builder().start().await.unwrap();
+        engine.add_image(IMAGE);
+        let ground = Ground::new(&engine.url());
+        Self { engine, ground }
+    }
+}
+
+impl Deref for Site {
+    type Target = Ground;
+
+    fn deref(&self) -> &Ground {
+        &self.ground
+    }
+}
+
+impl DerefMut for Site {
+    fn deref_mut(&mut self) -> &mut Ground {
+        &mut self.ground
+    }
+}
+
+/// A place on disk; the program may be started in it more than once.
+pub(crate) struct Ground {
+    pub(crate) place: TempDir,
+    settings: Vec<(String, String)>,
+}
+
+impl Ground {
+    pub(crate) fn new(docker_host: &str) -> Self {
         let place = tempfile::tempdir().unwrap();
         for folder in ["mounts", "code"] {
             std::fs::create_dir(place.path().join(folder)).unwrap();
         }
         let tokens = format!("admin root {ADMIN}\noperate op {OPERATE}\nread eye {READ}\n");
         std::fs::write(place.path().join("tokens"), tokens).unwrap();
-        let engine = DockerLocal::builder().start().await.unwrap();
-        engine.add_image(IMAGE);
         let path = |name: &str| place.path().join(name).display().to_string();
         let settings = [
             ("LISTEN", "127.0.0.1:0".to_owned()),
@@ -68,11 +95,10 @@ impl Site {
             ("TOKENS_FILE", path("tokens")),
             ("MOUNT_ROOTS", path("mounts")),
             ("CODE_ROOTS", path("code")),
-            ("DOCKER_HOST", engine.url()),
+            ("DOCKER_HOST", docker_host.to_owned()),
             ("LOG_LEVEL", "debug".to_owned()),
         ];
         Self {
-            engine,
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value))
                 .to_vec(),
