@@ -5,7 +5,9 @@
 
 pub mod activity;
 pub mod auth;
+pub mod cli;
 pub mod clients;
+pub mod config;
 pub mod containers;
 pub mod failure;
 pub mod flow;
@@ -15,6 +17,7 @@ pub mod metrics;
 pub mod model;
 pub mod policy;
 mod rooms;
+pub mod server;
 pub mod socketio;
 pub mod system_log;
 pub mod time;

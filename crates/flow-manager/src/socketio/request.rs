@@ -87,6 +87,11 @@ impl Envelope {
 
 /// Reads a request.
 pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Failure> {
+    // An array would be taken for the fields in their order.
+    if !body.trim_start().starts_with('{') {
+        let message = "A request is one object";
+        return Err(Failure::new(ErrorCode::InvalidRequest, message));
+    }
     serde_json::from_str(body).map_err(|error| {
         // The message names fields; of values it repeats at most a piece of a text.
         let problem = diagnostics::redacted_prefix(&error.to_string());
