@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diagnostics::{chain, redacted_prefix};
 use retry_policy::{Remedy, RequestErrorKind};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use super::lane::Lane;
@@ -24,6 +24,10 @@ use crate::verdict::Verdict;
 
 /// How often those are tried again that were refused alone for an unknown reason.
 const PARKED_FOR: Duration = Duration::from_secs(3600);
+/// So many of them are kept, in so small a part of what the container may hold: they must not keep
+/// the lines behind them from being read.
+const PARKED_MAX: usize = 1000;
+const PARKED_SHARE: usize = 4;
 
 pub(super) struct Sender<S> {
     shipping: Arc<Shipping<S>>,
@@ -62,10 +66,14 @@ impl<S: LogsService> Sender<S> {
 
     pub(super) async fn run(mut self) {
         self.make_ready().await;
-        while let Some(batch) = self.lane.batch(self.shipping.flush_interval, now_ms).await {
-            self.send(batch).await;
-            if !self.parked.is_empty() && self.parked_at.elapsed() >= PARKED_FOR {
-                self.try_parked().await;
+        loop {
+            let try_at = self.parked_at + PARKED_FOR;
+            tokio::select! {
+                batch = self.lane.batch(self.shipping.flush_interval, now_ms) => match batch {
+                    Some(batch) => self.send(batch).await,
+                    None => break,
+                },
+                () = sleep_until(try_at), if !self.parked.is_empty() => self.try_parked().await,
             }
         }
         self.try_parked().await;
@@ -120,8 +128,22 @@ impl<S: LogsService> Sender<S> {
                 event = redacted_prefix(&event.message),
                 "event refused for an unknown reason, it is tried again later"
             );
+            if self.parked.is_empty() {
+                self.parked_at = Instant::now();
+            }
             self.parked.push(event);
         }
+        // They hold memory that others need: who is refused for so long is dropped at last.
+        let excess = self.parked.len().saturating_sub(PARKED_MAX);
+        let dropped: Vec<_> = self.parked.drain(..excess).collect();
+        self.drop_all(Dropped::Refused, &dropped);
+        let held = |parked: &[Event]| parked.iter().map(|event| event.cost).sum::<usize>();
+        while held(&self.parked) > self.lane.share.all() / PARKED_SHARE {
+            let first = self.parked.remove(0);
+            self.drop_all(Dropped::Refused, &[first]);
+        }
+        // Whatever became of its events, the service answers.
+        self.shipping.tally.settled();
     }
 
     async fn put(&self, logs: &[Event]) -> Result<Rejected, Refused> {
@@ -216,7 +238,10 @@ impl<S: LogsService> Sender<S> {
                     );
                     return;
                 }
-                Err(refused) => self.wait_on(&refused).await,
+                Err(refused) => {
+                    self.shipping.tally.failed();
+                    self.wait_on(&refused).await;
+                }
             }
         }
     }
