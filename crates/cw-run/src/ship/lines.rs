@@ -97,3 +97,38 @@ impl Lines {
         (events, given_back)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use docker_client::Timestamp;
+
+    use super::*;
+
+    fn piece(bytes: &'static [u8], partial: bool) -> LogLine {
+        LogLine {
+            stream: Source::Stdout,
+            timestamp: Some(Timestamp::from_nanos(5_000_000)),
+            bytes: bytes.into(),
+            partial,
+        }
+    }
+
+    #[test]
+    fn place_of_a_piece_is_before_the_character_that_it_cuts() {
+        let mut lines = Lines::new(None);
+        let place = |offset| LogPosition {
+            nanos: 5_000_000,
+            lines: 0,
+            offset,
+        };
+        let first = lines.read(&piece(b"ab\xc3", true), Some(place(3)));
+        assert_eq!((&*first.text, first.continues), ("ab", false));
+        assert_eq!(first.mark.unwrap().place, place(2));
+        let second = lines.read(&piece(b"\xa9", false), Some(place(0)));
+        assert_eq!(
+            (&*second.text, second.continues, second.time),
+            ("é", true, 5)
+        );
+        assert_eq!(second.mark.unwrap().place, place(0));
+    }
+}

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diagnostics::{chain, redacted_prefix};
-use retry_policy::{Remedy, RequestErrorKind};
+use retry_policy::RequestErrorKind;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
+use super::hint::hint;
 use super::lane::Lane;
 use super::patience::{Patience, Reason};
-use super::{Dropped, IN_FLIGHT, Shipping, Target};
+use super::target::Target;
+use super::{Dropped, IN_FLIGHT, Shipping};
 use crate::batch::{Batch, Places, size};
 use crate::clock::now_ms;
 use crate::cloudwatch_manager::{
-    LogsService, Refused, Rejected, StreamName, create_cloudwatch_log_group,
-    create_cloudwatch_log_stream, put_logs_to_cloudwatch,
+    LogsService, Refused, Rejected, StreamName, put_logs_to_cloudwatch,
 };
 use crate::delivery::{Delivery, Step};
 use crate::event::Event;
@@ -211,7 +212,7 @@ impl<S: LogsService> Sender<S> {
             Step::Create if self.shipping.group.no_create => {
                 self.wait(Reason::Held, None, refused).await
             }
-            Step::Create => match self.create().await {
+            Step::Create => match self.target.create(&self.shipping).await {
                 // A stream that was just made may not be seen everywhere yet.
                 Ok(()) if self.patience.failures() == 0 => {
                     self.patience.delay(Reason::Soon, None);
@@ -226,7 +227,7 @@ impl<S: LogsService> Sender<S> {
     /// be created does not matter if they are there.
     async fn make_ready(&mut self) {
         while !self.shipping.group.no_create && !*self.target.turn.lock().await {
-            match self.create().await {
+            match self.target.create(&self.shipping).await {
                 Ok(()) => return self.patience.over(),
                 Err(refused) if matches!(refused.verdict(), Verdict::Hold) => {
                     warn!(
@@ -244,32 +245,6 @@ impl<S: LogsService> Sender<S> {
                 }
             }
         }
-    }
-
-    async fn create(&self) -> Result<(), Refused> {
-        let StreamName { group, stream } = &self.target.name;
-        let service = &*self.shipping.service;
-        let mut known = self.target.turn.lock().await;
-        match create_cloudwatch_log_stream(service, group, stream).await {
-            Err(refused) if refused.verdict() == Verdict::Missing => {
-                create_cloudwatch_log_group(service, group, &self.shipping.group).await?;
-                info!(group, "log group created");
-                create_cloudwatch_log_stream(service, group, stream).await?;
-            }
-            result => result?,
-        }
-        *known = true;
-        if let Some(days) = self.shipping.group.retention_days
-            && self.shipping.destinations.is_to_retain(group)
-            && let Err(failure) = service.put_retention(group, days).await
-        {
-            warn!(
-                group,
-                error = chain(&failure),
-                "cannot set the group's retention, its events are kept as before"
-            );
-        }
-        Ok(())
     }
 
     async fn wait_on(&mut self, refused: &Refused) {
@@ -359,36 +334,4 @@ impl<S: LogsService> Sender<S> {
 
 fn lines(events: &[Event]) -> u64 {
     events.iter().map(|event| event.lines).sum()
-}
-
-/// What somebody can do.
-fn hint(refused: &Refused) -> String {
-    let text = match refused.failure.remedy() {
-        Some(Remedy::GiveCredentials) => {
-            "the credentials are gone or cannot be renewed: look at the role, the profile or the AWS_ variables"
-        }
-        Some(Remedy::CheckCredentialsEndpoint) => {
-            "look at the role's trust policy and the way to STS or the metadata endpoint"
-        }
-        Some(Remedy::CheckNetwork) => "look at the network, HTTPS_PROXY and AWS_ENDPOINT_URL",
-        Some(Remedy::SetClock) => "this machine's clock is wrong: set it, for example with NTP",
-        Some(Remedy::AllowAction) => {
-            return format!(
-                "allow logs:{} for this group, see the IAM policy of the deployment examples",
-                refused.operation.name()
-            );
-        }
-        Some(Remedy::RenewSessionToken) => {
-            "the session token has expired: give fresh credentials, or use a role"
-        }
-        Some(Remedy::EnableRegion) => "enable the region for this account",
-        Some(Remedy::CheckKeys) => {
-            "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
-        }
-        Some(Remedy::CheckWhoAnswers) => {
-            "something else than CloudWatch Logs seems to have answered: look at HTTPS_PROXY and AWS_ENDPOINT_URL"
-        }
-        _ => "the engine keeps the lines meanwhile",
-    };
-    text.to_owned()
 }
