@@ -38,9 +38,9 @@ class Client:
             assert self._changed.wait_for(first, scripted.PATIENCE), f"no {what} among {self.events[since:]}"
             return first()[1] if len(first()) > 1 else None
 
-    def expect_event(self, name, since=0, **fields):
+    def expect_event(self, wanted, since=0, /, **fields):
         """The first event of this name with these fields."""
-        return self.expect(f"{name} with {fields}", lambda event, data: event == name
+        return self.expect(f"{wanted} with {fields}", lambda event, data: event == wanted
                            and (not fields or isinstance(data, dict) and fields.items() <= data.items()), since)
 
     def of(self, *names):

@@ -30,13 +30,18 @@ class Relay:
                     inside.close()
                     continue
                 self._open += [inside, outside]
-            for source, target in ((inside, outside), (outside, inside)):
-                threading.Thread(target=self._pass, args=(source, target), daemon=True).start()
+            for one in (inside, outside):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # flow-manager answers to its own address alone (`Host`, `Origin`).
+            mine, its = (b"%s:%d" % (host.encode(), port) for host, port in
+                         (self._server.getsockname(), self._target))
+            threading.Thread(target=self._pass, args=(inside, outside, mine, its), daemon=True).start()
+            threading.Thread(target=self._pass, args=(outside, inside), daemon=True).start()
 
-    def _pass(self, source, target):
+    def _pass(self, source, target, mine=b"", its=b""):
         try:
             while part := source.recv(65_536):
-                target.sendall(part)
+                target.sendall(part.replace(mine, its) if mine else part)
         except OSError:
             pass
         for one in (source, target):

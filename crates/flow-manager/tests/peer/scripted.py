@@ -12,7 +12,7 @@ import time
 
 CRATE = pathlib.Path(__file__).resolve().parents[2]
 ROOT = CRATE.parents[1]
-PATIENCE = 30
+PATIENCE = float(os.environ.get("PATIENCE", 30))
 MAX_LINE = 1_048_576
 
 

@@ -100,6 +100,9 @@ def test_life_of_a_container(client, name):
         ):
             done = client.ask(event, container_id=name, request_id=event)
             assert done["container_id"] == id and done["status"]["state"] == state, (event, done)
+            if event in ("start_container", "restart_container"):
+                # Before it hears signals, it is stopped by force, when its grace is over.
+                until_connected(client, id)
             assert client.expect_event(answer, request_id=event) == done
         assert client.ask("delete_container", container_id=id[:12], request_id="d")["container_id"] == id
         client.expect_event("container_deleted", request_id="d")

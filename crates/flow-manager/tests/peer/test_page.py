@@ -221,6 +221,7 @@ def test_keyboard_alone_creates_starts_writes_stops_and_deletes(browser, picture
     browser.tab_to("Stop keys")
     browser.press("Space")
     browser.until(f"{row}.querySelector('.mark').textContent === 'stopped'")
+    browser.until(f"{row}.getAttribute('aria-busy') === 'false'")
     assert browser.focused() == "Stop keys", "the focus stays where it was"
     browser.tab_to("Delete keys")
     browser.press("Enter")
