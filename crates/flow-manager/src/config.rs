@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use settings::{Brief, Environment, Findings, Reader, ValueError, bytes, switch};
+use settings::{Brief, Environment, Diagnostics, Reader, ValueError, bytes, switch};
 use telemetry::LogConfig;
 
 use crate::policy::{ImagePattern, Policy, Pull};
@@ -56,7 +56,7 @@ pub fn log_config(environment: &Environment) -> LogConfig {
 impl Config {
     /// Reads the settings. Nothing is looked up on the disk.
     #[must_use]
-    pub fn read(environment: &Environment) -> (Option<Self>, Findings) {
+    pub fn read(environment: &Environment) -> (Option<Self>, Diagnostics) {
         let mut reader = Reader::new(environment);
         let config = read(&mut reader);
         reader.unknown_variables("FLOW_", setting::ALL);

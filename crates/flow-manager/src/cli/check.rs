@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use settings::{Environment, Findings};
+use settings::{Environment, Diagnostics};
 
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::auth::Tokens;
@@ -33,7 +33,7 @@ pub(super) fn check(environment: &Environment, out: &mut impl Write, err: &mut i
 }
 
 /// What the disk says about it.
-fn look(config: &Config, findings: &mut Findings) {
+fn look(config: &Config, findings: &mut Diagnostics) {
     if let Some(path) = &config.tokens_file {
         match Tokens::read(path) {
             Ok((tokens, problems, is_open)) => {
@@ -74,7 +74,7 @@ fn look(config: &Config, findings: &mut Findings) {
 
 fn print(
     config: Option<&Config>,
-    findings: &Findings,
+    findings: &Diagnostics,
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<()> {
