@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws_connection::{SdkFiles, unset};
+use aws_connection::{SdkFiles, reexec_without_empty_sdk_vars};
 use diagnostics::chain;
 use settings::Environment;
 use shutdown::{Requests, Watchdog};
@@ -54,10 +54,8 @@ pub fn main(
 ) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let environment: Vec<_> = environment.into_iter().collect();
-    let misread = unset::misread(&environment);
-    if !misread.is_empty() {
-        let error = unset::start_without(&misread, &arguments);
-        let _ = writeln!(io::stderr(), "cannot unset {misread:?}: {error}");
+    if let Err(error) = reexec_without_empty_sdk_vars(&environment, &arguments) {
+        let _ = writeln!(io::stderr(), "cannot start anew: {}", chain(&error));
     }
     let arguments = match Arguments::parse(arguments) {
         Ok(arguments) => arguments,

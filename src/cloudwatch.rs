@@ -12,7 +12,7 @@ use cloudwatch_metric::Point;
 
 use crate::config::Config;
 use crate::outbox::Batch;
-use crate::publish::{Failure, Sink};
+use crate::publish::{RequestError, Sink};
 
 /// A client of CloudWatch that makes one attempt a call. Clones are the same client.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl CloudWatch {
     }
 
     /// Looks for credentials anew. If none are found, those that were known stay in use.
-    pub async fn renew(&self) -> Result<(), Failure> {
+    pub async fn renew(&self) -> Result<(), RequestError> {
         self.connection.renew().await
     }
 }
@@ -44,11 +44,11 @@ fn client(config: &SdkConfig) -> Client {
 }
 
 impl Sink for CloudWatch {
-    async fn ready(&self) -> Result<(), Failure> {
+    async fn ready(&self) -> Result<(), RequestError> {
         self.connection.ready().await
     }
 
-    async fn put(&self, batch: &Batch) -> Result<(), Failure> {
+    async fn put(&self, batch: &Batch) -> Result<(), RequestError> {
         let put = self.connection.call(|client| {
             let request = client
                 .put_metric_data()

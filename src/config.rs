@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_connection::Region;
 use cloudwatch_metric::Metric;
-use cron_schedule::{Beat, Schedule};
+use cron_schedule::{Schedule, TickRate};
 use metric_source::{HttpConfig, Options, Source, SourceText};
 use settings::Environment;
 use telemetry::LogConfig;
@@ -76,18 +76,18 @@ pub struct Config {
 impl Config {
     /// How often somebody must look whether something is due.
     #[must_use]
-    pub fn beat(&self) -> Beat {
-        beat(self.entries.iter())
+    pub fn tick_rate(&self) -> TickRate {
+        tick_rate(self.entries.iter())
     }
 }
 
 /// How often somebody must look whether one of these entries is due.
 #[must_use]
-pub fn beat<'a>(mut entries: impl Iterator<Item = &'a Entry>) -> Beat {
+pub fn tick_rate<'a>(mut entries: impl Iterator<Item = &'a Entry>) -> TickRate {
     if entries.any(|entry| entry.schedule.has_seconds()) {
-        Beat::Second
+        TickRate::Second
     } else {
-        Beat::Minute
+        TickRate::Minute
     }
 }
 

@@ -3,7 +3,7 @@
 use tracing::info;
 
 use crate::outbox::Batch;
-use crate::publish::{Failure, Sink};
+use crate::publish::{RequestError, Sink};
 
 /// Accepts everything and sends nothing.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ impl Sink for DryRun {
         true
     }
 
-    async fn put(&self, batch: &Batch) -> Result<(), Failure> {
+    async fn put(&self, batch: &Batch) -> Result<(), RequestError> {
         for point in batch.points() {
             let metric = &point.metric;
             info!(

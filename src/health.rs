@@ -13,14 +13,14 @@
 mod answer;
 mod ask;
 mod brief;
-mod place;
+mod endpoint;
 mod report;
 mod server;
 mod status;
 
 pub use ask::{AskError, ask};
 pub use brief::brief;
-pub use place::{Owner, Place, PlaceError};
+pub use endpoint::{HealthEndpoint, Owner, PlaceError};
 pub use report::{Condition, Report};
 pub use server::Server;
 pub use status::Status;

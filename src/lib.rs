@@ -6,6 +6,7 @@ pub mod clock;
 pub mod cloudwatch;
 pub mod config;
 pub mod dry_run;
+pub mod format;
 pub mod health;
 pub mod outbox;
 pub mod publish;

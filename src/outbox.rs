@@ -3,7 +3,7 @@
 //!
 //! A point leaves in four ways and no other: it was accepted, it was refused as
 //! bad, it grew too old for the service, or a bound was hit and it was the
-//! oldest. The last three are losses, counted by reason.
+//! oldest. The last three are dropped, counted by reason.
 //!
 //! Whatever happens to some points takes time by their number, not by the number of all.
 
@@ -14,20 +14,27 @@ use cloudwatch_metric::{Namespace, Point};
 
 mod batch;
 mod copy;
-mod losses;
+mod dropped;
+mod durability;
 mod metrics;
 mod parked;
+mod parking;
+mod queued_point;
 mod restore;
+mod share;
 
 pub use batch::{BATCH_BYTES_MAX, BATCH_POINTS_MAX, Batch};
 use copy::DiskCopy;
-pub use copy::{Change, Lend, Removed};
-use losses::Tally;
-pub use losses::{Losses, Lost, Reason};
+pub use copy::Removed;
+use dropped::Tally;
+pub use dropped::{Dropped, Lost, Reason};
+pub use durability::{Change, Lend};
 use metrics::Metrics;
 pub use parked::PARKED_RETRY;
 use parked::Parked;
+pub use queued_point::{Id, QueuedPoint};
 pub use restore::Restoring;
+pub use share::Share;
 
 /// The service refuses points older than two weeks (API Reference, `MetricDatum`,
 /// `Timestamp`); an hour less leaves room for the way there.
@@ -36,18 +43,6 @@ pub const AGE_MAX: TimeDelta = TimeDelta::hours(14 * 24 - 1);
 /// About how much memory a point takes beside its metric: 40 bytes in the order of arrival
 /// and 8 in that of its namespace, in trees whose nodes are half full at worst.
 pub const POINT_BYTES: usize = 96;
-
-/// A point's place in the order of arrival; never used twice.
-pub type Id = u64;
-
-/// A point with its place.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Held {
-    /// The place in the order of arrival.
-    pub id: Id,
-    /// The point itself.
-    pub point: Point,
-}
 
 /// How much is held at most. The oldest points go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +64,9 @@ pub struct Outbox {
     points: BTreeMap<Id, Point>,
     metrics: Metrics,
     queues: BTreeMap<Namespace, Queue>,
-    losses: Losses,
+    dropped: Dropped,
+    /// How many points the service accepted.
+    accepted: u64,
     /// No point held is older; none if no point was held since it was last made sure.
     oldest: Option<DateTime<Utc>>,
     /// Counts the changes of what is held.
@@ -91,7 +88,7 @@ struct Queue {
     parked: Parked,
     /// The id that the next batch of the backlog begins at.
     backlog_from: Id,
-    losses: Losses,
+    dropped: Dropped,
 }
 
 impl Queue {
@@ -115,7 +112,8 @@ impl Outbox {
             points: BTreeMap::new(),
             metrics: Metrics::default(),
             queues: BTreeMap::new(),
-            losses: Losses::default(),
+            dropped: Dropped::default(),
+            accepted: 0,
             oldest: None,
             revision: 0,
             on_disk: None,
@@ -134,7 +132,7 @@ impl Outbox {
                 queue.tick_start = id;
                 queue.tick_at = Some(point.at);
             }
-            self.insert(Held { id, point });
+            self.insert(QueuedPoint { id, point });
             while let Some((_, point, reason)) = self.overflow() {
                 self.lose(&point, reason, &mut lost);
             }
@@ -159,7 +157,7 @@ impl Outbox {
 
     /// Makes a tick backlog, after its retries are spent. One that came in meanwhile
     /// stays the newest.
-    pub fn postpone(&mut self, batch: &Batch) {
+    pub fn demote(&mut self, batch: &Batch) {
         let next_id = self.next_id;
         if let Some(queue) = self.queues.get_mut(batch.namespace())
             && batch.first_id() >= queue.tick_start
@@ -170,23 +168,29 @@ impl Outbox {
 
     /// Removes what the service accepted; returns how many of them were still held.
     pub fn accept(&mut self, batch: &Batch) -> usize {
-        // The bounds may have pushed some out while the batch was on its way.
-        let removed = batch.ids().filter_map(|id| self.remove(id));
-        removed.count()
+        let removed = self.remove_batch(batch);
+        self.accepted += removed as u64;
+        removed
     }
 
     /// Removes what the service refused for its own fault.
     pub fn refuse(&mut self, batch: &Batch) -> usize {
-        let removed = self.accept(batch);
-        self.queue(batch.namespace()).losses.refused += removed as u64;
-        self.losses.refused += removed as u64;
+        let removed = self.remove_batch(batch);
+        self.queue(batch.namespace()).dropped.refused += removed as u64;
+        self.dropped.refused += removed as u64;
         removed
+    }
+
+    /// The bounds may have pushed some out while the batch was on its way.
+    fn remove_batch(&mut self, batch: &Batch) -> usize {
+        let removed = batch.ids().filter_map(|id| self.remove(id));
+        removed.count()
     }
 
     /// Removes the points that the service would refuse for their age.
     pub fn expire(&mut self, now: DateTime<Utc>) -> Option<Lost> {
         let limit = now - AGE_MAX;
-        // Asked before each request, it looks at all points only when one is to go.
+        // FileRead before each request, it looks at all points only when one is to go.
         if self.oldest.is_none_or(|oldest| oldest > limit) {
             return None;
         }
@@ -223,6 +227,12 @@ impl Outbox {
         self.points.len() * POINT_BYTES + self.metrics.bytes()
     }
 
+    /// How many points the service accepted since this process began.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
     /// How many points of one namespace are held.
     #[must_use]
     pub fn len_of(&self, namespace: &Namespace) -> usize {
@@ -235,18 +245,18 @@ impl Outbox {
         waiting.map(|(namespace, _)| namespace)
     }
 
-    /// The losses of one namespace since this process began.
+    /// The dropped of one namespace since this process began.
     #[must_use]
-    pub fn losses_of(&self, namespace: &Namespace) -> Losses {
+    pub fn dropped_of(&self, namespace: &Namespace) -> Dropped {
         self.queues
             .get(namespace)
-            .map_or_else(Losses::default, |q| q.losses)
+            .map_or_else(Dropped::default, |q| q.dropped)
     }
 
-    /// The losses of all namespaces, of what was restored included.
+    /// The dropped of all namespaces, of what was restored included.
     #[must_use]
-    pub fn losses(&self) -> Losses {
-        self.losses
+    pub fn dropped(&self) -> Dropped {
+        self.dropped
     }
 
     /// The oldest and the newest moment held.
@@ -258,8 +268,8 @@ impl Outbox {
 
     /// All that is held, in order of arrival.
     #[cfg(test)]
-    pub(crate) fn held(&self) -> impl Iterator<Item = Held> {
-        self.points.iter().map(|(id, point)| Held {
+    pub(crate) fn held(&self) -> impl Iterator<Item = QueuedPoint> {
+        self.points.iter().map(|(id, point)| QueuedPoint {
             id: *id,
             point: point.clone(),
         })
@@ -285,8 +295,8 @@ impl Outbox {
         self.queues.entry(namespace.clone()).or_default()
     }
 
-    fn insert(&mut self, held: Held) {
-        let Held { id, mut point } = held;
+    fn insert(&mut self, held: QueuedPoint) {
+        let QueuedPoint { id, mut point } = held;
         self.remove(id);
         self.metrics.share(&mut point.metric);
         self.next_id = self.next_id.max(id + 1);
@@ -327,8 +337,8 @@ impl Outbox {
 
     /// Counts a point that is gone.
     fn lose(&mut self, point: &Point, reason: Reason, lost: &mut Tally) {
-        self.queue(&point.metric.namespace).losses.count(reason, 1);
-        self.losses.count(reason, 1);
+        self.queue(&point.metric.namespace).dropped.count(reason, 1);
+        self.dropped.count(reason, 1);
         lost.add(Lost::one(reason, point.at));
     }
 }

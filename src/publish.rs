@@ -14,7 +14,7 @@ mod remedy;
 
 pub use delivery::{Delivery, Outcome, Step};
 pub use remedy::{hint, named_members};
-pub use retry_policy::{Failure, FailureKind, Retry, Verdict};
+pub use retry_policy::{RequestError, RequestErrorKind, Retry, Verdict};
 
 /// Where batches go. One call is one attempt; the sink never retries by itself.
 pub trait Sink: Send + Sync + 'static {
@@ -23,18 +23,18 @@ pub trait Sink: Send + Sync + 'static {
         false
     }
 
-    /// Whether requests could be signed. Asked once, before the first tick.
-    fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send {
+    /// Whether requests could be signed. FileRead once, before the first tick.
+    fn ready(&self) -> impl Future<Output = Result<(), RequestError>> + Send {
         std::future::ready(Ok(()))
     }
 
     /// Sends one batch, which the service accepts or refuses as a whole.
-    fn put(&self, batch: &Batch) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn put(&self, batch: &Batch) -> impl Future<Output = Result<(), RequestError>> + Send;
 }
 
 /// The same failure, saying which point it was that was refused in a request of its own: the
 /// log line speaks of a whole delivery.
-fn sent_alone(failure: Failure, refused: &Batch) -> Failure {
+fn sent_alone(failure: RequestError, refused: &Batch) -> RequestError {
     let point = refused.points().next();
     let alone = point.map(|point| SentAlone {
         point: format!(
@@ -44,7 +44,7 @@ fn sent_alone(failure: Failure, refused: &Batch) -> Failure {
         ),
         source: failure.source,
     });
-    Failure {
+    RequestError {
         kind: failure.kind,
         source: alone.map(|alone| Box::new(alone) as _),
     }

@@ -1,8 +1,8 @@
-//! Wires everything: beats become ticks, ticks become points, points leave.
+//! Wires everything: the clock ticks, ticks become points, points leave.
 //!
-//! Sampling never waits for sending. The sampler puts the points of a tick into the
-//! store and wakes the lane of each namespace; a lane sends what the store holds for
-//! its namespace, one request at a time. Lanes do not wait for each other, so a
+//! Sampling never waits for sending. A tick puts its points into the outbox, which wakes
+//! the sender of each namespace; a sender sends what the outbox holds for its namespace,
+//! one request at a time. Senders do not wait for each other, so a
 //! namespace that is refused holds up no other.
 
 use std::error::Error;
@@ -11,30 +11,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use cron_schedule::{Beat, Missed, moments};
+use cron_schedule::{Missed, TickRate, elapsed_ticks};
 use diagnostics::chain;
 use metric_source::Resources;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
-use crate::clock::{Beats, Clock};
+use crate::clock::{Clock, Ticks};
 use crate::config::{Config, Entry};
+use crate::format::{millis, rfc3339};
 use crate::health::Status;
-use crate::publish::{Failure, FailureKind, Retry, Sink};
+use crate::publish::{RequestError, RequestErrorKind, Retry, Sink};
 use crate::spool::SpoolError;
 
-mod lane;
-mod lanes;
 mod renewal;
 mod sampler;
-mod slot;
+mod scheduled_metric;
+mod sender;
+mod senders;
+mod shared;
+mod shared_outbox;
 mod spooler;
-mod store;
 mod summary;
 
-use lanes::{Lanes, Phase};
 use sampler::{Sampler, Which};
+use senders::NamespaceSenders;
+use shared::Phase;
 pub use summary::Summary;
 
 /// What the run is told while it goes on.
@@ -53,10 +56,10 @@ pub struct Controls<F> {
 #[allow(missing_docs)]
 pub enum RunError {
     #[error("no AWS credentials were found")]
-    NoCredentials { source: Failure },
+    NoCredentials { source: RequestError },
     #[error("cannot use the spool folder (SPOOL_DIR)")]
     Spool { source: SpoolError },
-    #[error("the clock does not beat")]
+    #[error("the clock does not tick")]
     Clock {
         source: Box<dyn Error + Send + Sync>,
     },
@@ -80,8 +83,8 @@ pub async fn run<S: Sink, C: Clock>(
     status.started(began);
     let clock = Arc::new(clock);
     let grace = config.shutdown_grace;
-    let mut lanes = tokio::select! {
-        lanes = open(sink, &clock, &config, &status) => lanes?,
+    let mut senders = tokio::select! {
+        senders = open(sink, &clock, &config, &status) => senders?,
         () = &mut shutdown => return Ok(nothing_done(started)),
     };
     let resources = Arc::new(Resources::new(config.http.clone()));
@@ -90,63 +93,65 @@ pub async fn run<S: Sink, C: Clock>(
         config.source_timeout,
         resources,
         status.clone(),
+        senders.outbox(),
     );
     status.publishes(sampler.namespaces());
-    lanes.publish_in(sampler.namespaces());
-    let mut beat_rate = sampler.beat();
-    let mut beats = start_beats(&*clock, beat_rate).await?;
-    status.expect(beat_rate, sampler.schedules());
+    senders.publish_in(sampler.namespaces());
+    let mut rate = sampler.tick_rate();
+    let mut ticks = start_ticks(&*clock, rate).await?;
+    status.expect(rate, sampler.schedules());
     // Ticks may have passed while the credentials were waited for.
     let now = clock.now();
     let mut last = if config.publish_on_start {
-        tell_missed(&sampler, moments(began, now, beat_rate).missed);
+        log_missed_ticks(&sampler, elapsed_ticks(began, now, rate).missed);
         sampler.start(whole_second(now), Which::All);
         now
     } else {
-        sample_until(now, began, beat_rate, &mut sampler)
+        sample_until(now, began, rate, &mut sampler)
     };
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            () = beats.next() => {
-                last = sample_until(clock.now(), last, beat_rate, &mut sampler);
-                status.beat();
-                status.unsampled(sampler.unsampled());
-                lanes.maintain();
+            () = ticks.next() => {
+                last = sample_until(clock.now(), last, rate, &mut sampler);
+                status.ticked();
+                status.failed_samples(sampler.failed_samples());
+                senders.maintain();
             }
-            Some(points) = sampler.next() => lanes.push(points),
+            Some(()) = sampler.next() => {}
+            () = senders.unattended() => senders.attend(),
             Some(entries) = reload.recv() => {
-                // What has passed is the old entries' and on their beat: the new ones
+                // What has passed is the old entries' and at their rate: the new ones
                 // neither missed it nor make up for it.
-                last = sample_until(clock.now(), last, beat_rate, &mut sampler);
+                last = sample_until(clock.now(), last, rate, &mut sampler);
                 sampler.replace(entries).await;
                 status.publishes(sampler.namespaces());
-                lanes.publish_in(sampler.namespaces());
-                if sampler.beat() != beat_rate {
-                    match start_beats(&*clock, sampler.beat()).await {
+                senders.publish_in(sampler.namespaces());
+                if sampler.tick_rate() != rate {
+                    match start_ticks(&*clock, sampler.tick_rate()).await {
                         Ok(new) => {
-                            beat_rate = sampler.beat();
-                            std::mem::replace(&mut beats, new).stop().await;
+                            rate = sampler.tick_rate();
+                            std::mem::replace(&mut ticks, new).stop().await;
                         }
                         Err(failure) => error!(
                             error = chain(&failure),
-                            "clock keeps its old rate, restart to change it"
+                            "clock rate not changed, restart to change it"
                         ),
                     }
                 }
-                status.expect(beat_rate, sampler.schedules());
+                status.expect(rate, sampler.schedules());
             }
         }
     }
     status.stopping();
     info!(
         grace_ms = millis(grace),
-        points_held = lanes.held(),
+        points_held = senders.held(),
         "stopping"
     );
-    let grace = finish_sampling(&mut sampler, &mut lanes, grace).await;
-    let (mut summary, ()) = tokio::join!(lanes.finish(Phase::Stopping, grace), beats.stop());
-    summary.unsampled = sampler.unsampled();
+    let grace = finish_sampling(&mut sampler, &mut senders, grace).await;
+    let (mut summary, ()) = tokio::join!(senders.finish(Phase::Stopping, grace), ticks.stop());
+    summary.failed_samples = sampler.failed_samples();
     summary.log(started.elapsed());
     Ok(summary)
 }
@@ -165,19 +170,18 @@ pub async fn once<S: Sink, C: Clock>(
     let grace = config.shutdown_grace;
     // Nobody asks for the health of a run that ends by itself.
     let status = Arc::new(Status::new(config.health_failures));
-    let mut lanes = tokio::select! {
-        lanes = open(sink, &clock, &config, &status) => lanes?,
+    let mut senders = tokio::select! {
+        senders = open(sink, &clock, &config, &status) => senders?,
         () = &mut shutdown => return Ok(nothing_done(started)),
     };
     let resources = Arc::new(Resources::new(config.http.clone()));
-    let mut sampler = Sampler::new(config.entries, config.source_timeout, resources, status);
+    let (timeout, outbox) = (config.source_timeout, senders.outbox());
+    let mut sampler = Sampler::new(config.entries, timeout, resources, status, outbox);
     sampler.start(whole_second(clock.now()), Which::All);
     let sampled = async {
-        while let Some(points) = sampler.next().await {
-            lanes.push(points);
-        }
-        sampler.tell_silent();
-        lanes.finish(Phase::Finishing, Duration::MAX).await
+        sampled(&mut sampler, &mut senders).await;
+        sampler.log_silent();
+        senders.finish(Phase::Finishing, Duration::MAX).await
     };
     let finished = tokio::select! {
         summary = sampled => Some(summary),
@@ -188,14 +192,14 @@ pub async fn once<S: Sink, C: Clock>(
         None => {
             info!(
                 grace_ms = millis(grace),
-                points_held = lanes.held(),
+                points_held = senders.held(),
                 "stopping"
             );
-            let grace = finish_sampling(&mut sampler, &mut lanes, grace).await;
-            lanes.finish(Phase::Stopping, grace).await
+            let grace = finish_sampling(&mut sampler, &mut senders, grace).await;
+            senders.finish(Phase::Stopping, grace).await
         }
     };
-    summary.unsampled = sampler.unsampled();
+    summary.failed_samples = sampler.failed_samples();
     summary.log(started.elapsed());
     Ok(summary)
 }
@@ -204,19 +208,31 @@ pub async fn once<S: Sink, C: Clock>(
 /// there shall be sent, and one slow source must not keep the process. Gives what is left.
 async fn finish_sampling<S: Sink, C: Clock>(
     sampler: &mut Sampler,
-    lanes: &mut Lanes<S, C>,
+    senders: &mut NamespaceSenders<S, C>,
     grace: Duration,
 ) -> Duration {
     let began = Instant::now();
     let deadline = began + grace / 4;
-    while let Ok(Some(points)) = timeout_at(deadline, sampler.next()).await {
-        lanes.push(points);
-    }
-    sampler.end_ticks();
-    while let Some(points) = sampler.next().await {
-        lanes.push(points);
+    if timeout_at(deadline, sampled(sampler, senders))
+        .await
+        .is_err()
+    {
+        sampler.end_ticks();
+        sampled(sampler, senders).await;
     }
     grace.saturating_sub(began.elapsed())
+}
+
+/// Waits until no tick is under way. Senders begin when points come for them.
+async fn sampled<S: Sink, C: Clock>(sampler: &mut Sampler, senders: &mut NamespaceSenders<S, C>) {
+    loop {
+        tokio::select! {
+            () = senders.unattended() => senders.attend(),
+            ended = sampler.next() => if ended.is_none() {
+                break;
+            },
+        }
+    }
 }
 
 /// Waits for the credentials and takes up what is on disk, either of which may hang.
@@ -225,10 +241,10 @@ async fn open<S: Sink, C: Clock>(
     clock: &Arc<C>,
     config: &Config,
     status: &Arc<Status>,
-) -> Result<Lanes<S, C>, RunError> {
+) -> Result<NamespaceSenders<S, C>, RunError> {
     wait_until_ready(&sink, config.retry).await?;
-    let lanes = Lanes::open(sink, clock.clone(), config, status.clone()).await;
-    lanes.map_err(|source| RunError::Spool { source })
+    let senders = NamespaceSenders::open(sink, clock.clone(), config, status.clone()).await;
+    senders.map_err(|source| RunError::Spool { source })
 }
 
 /// Retries as a request would. Credentials that are not there end the run; a provider
@@ -247,19 +263,19 @@ async fn wait_until_ready(sink: &impl Sink, retry: Retry) -> Result<(), RunError
                 delay_ms = millis(delay),
                 error = match failure.kind {
                     // Where it was looked for is told at the end.
-                    FailureKind::NoCredentials => failure.to_string(),
+                    RequestErrorKind::NoCredentials => failure.to_string(),
                     _ => chain(&failure),
                 },
-                "credentials not resolved, retrying"
+                "credentials unavailable, retrying"
             );
             sleep(delay).await;
-        } else if failure.kind == FailureKind::NoCredentials {
+        } else if failure.kind == RequestErrorKind::NoCredentials {
             return Err(RunError::NoCredentials { source: failure });
         } else {
             error!(
                 attempts = retries + 1,
                 error = chain(&failure),
-                "credentials not resolved, going on without"
+                "credentials unavailable, continuing without"
             );
             return Ok(());
         }
@@ -273,20 +289,20 @@ fn nothing_done(started: Instant) -> Summary {
     summary
 }
 
-async fn start_beats<C: Clock>(clock: &C, beat: Beat) -> Result<C::Beats, RunError> {
-    let beats = clock.beats(beat).await;
-    beats.map_err(|source| RunError::Clock { source })
+async fn start_ticks<C: Clock>(clock: &C, rate: TickRate) -> Result<C::Ticks, RunError> {
+    let ticks = clock.ticks(rate).await;
+    ticks.map_err(|source| RunError::Clock { source })
 }
 
 /// Begins the ticks of the moments since `last`; returns the new `last`.
 fn sample_until(
     now: DateTime<Utc>,
     last: DateTime<Utc>,
-    beat: Beat,
+    rate: TickRate,
     sampler: &mut Sampler,
 ) -> DateTime<Utc> {
-    let passed = moments(last, now, beat);
-    tell_missed(sampler, passed.missed);
+    let passed = elapsed_ticks(last, now, rate);
+    log_missed_ticks(sampler, passed.missed);
     for moment in passed.fresh {
         sampler.start(moment, Which::Due);
     }
@@ -294,7 +310,7 @@ fn sample_until(
 }
 
 /// A machine that slept misses ticks; values taken now would be others.
-fn tell_missed(sampler: &Sampler, missed: Option<Missed>) {
+fn log_missed_ticks(sampler: &Sampler, missed: Option<Missed>) {
     let Some(missed) = missed else {
         return;
     };
@@ -311,12 +327,4 @@ fn tell_missed(sampler: &Sampler, missed: Option<Missed>) {
 
 fn whole_second(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::seconds(1)).unwrap_or(at)
-}
-
-fn rfc3339(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -19,12 +19,15 @@ use chrono::{DateTime, Utc};
 use crate::outbox::{Change, Lend, Limits, Lost, Outbox, Restoring};
 
 mod disk;
+mod error;
 mod log;
 mod record;
 mod scan;
 
 use disk::{Disk, Folder, Found};
+pub use error::SpoolError;
 use log::Log;
+pub use scan::Damage;
 use scan::Scan;
 
 /// A file that holds what an outbox holds.
@@ -52,16 +55,6 @@ pub struct Opened {
     pub damage: Option<Damage>,
 }
 
-/// What of a spool could not be read. It is gone: the next write leaves it out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// Bytes that were passed over.
-    pub bytes: u64,
-    /// How many points were lost with them; unknown if the end of the file is among
-    /// what was lost, as it is when a write was cut short.
-    pub points: Option<u64>,
-}
-
 /// A change in how a spool does. Each is told once.
 #[derive(Debug)]
 pub enum Event {
@@ -78,35 +71,6 @@ pub struct Synced {
     pub revision: u64,
     /// What is to be told.
     pub event: Option<Event>,
-}
-
-/// Why a spool cannot be used, or not now.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
-pub enum SpoolError {
-    #[error("{dir} is not a folder, create it or mount a volume there")]
-    NotAFolder { dir: PathBuf },
-    #[error("cannot write to {dir}, make it writable for the user that this process runs as")]
-    NotWritable { dir: PathBuf, source: io::Error },
-    #[error("{dir} is in use by another process, give each process a folder of its own")]
-    InUse { dir: PathBuf },
-    #[error("open {path}, which only this program is to make")]
-    LockFile { path: PathBuf, source: io::Error },
-    #[error("lock {dir}, use a file system with file locks")]
-    Lock { dir: PathBuf, source: io::Error },
-    #[error("begin a thread for the spool")]
-    Thread { source: io::Error },
-    #[error("read {path}")]
-    Read { path: PathBuf, source: io::Error },
-    #[error(
-        "{path} has format {version}, this program reads up to {}; run a newer one, or move the file away and lose its points",
-        record::VERSION
-    )]
-    Newer { path: PathBuf, version: u32 },
-    #[error("write to {path}")]
-    Write { path: PathBuf, source: io::Error },
-    #[error("write {path} anew")]
-    Replace { path: PathBuf, source: io::Error },
 }
 
 impl Spool {

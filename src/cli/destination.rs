@@ -6,7 +6,7 @@ use crate::cloudwatch::CloudWatch;
 use crate::config::Config;
 use crate::dry_run::DryRun;
 use crate::outbox::Batch;
-use crate::publish::{Failure, Sink};
+use crate::publish::{RequestError, Sink};
 
 /// One type for all sinks of the program: it would hold the whole run once for each, and
 /// its size is bounded.
@@ -34,14 +34,14 @@ impl Sink for Destination {
         }
     }
 
-    async fn ready(&self) -> Result<(), Failure> {
+    async fn ready(&self) -> Result<(), RequestError> {
         match self {
             Self::CloudWatch(sink) => sink.ready().await,
             Self::DryRun(sink) => sink.ready().await,
         }
     }
 
-    async fn put(&self, batch: &Batch) -> Result<(), Failure> {
+    async fn put(&self, batch: &Batch) -> Result<(), RequestError> {
         match self {
             Self::CloudWatch(sink) => sink.put(batch).await,
             Self::DryRun(sink) => sink.put(batch).await,

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::config::HealthAddr;
-use crate::health::{Place, Server, Status, ask};
+use crate::health::{HealthEndpoint, Server, Status, ask};
 use crate::ticker::SystemClock;
 
 /// Two processes of one container have one local socket.
@@ -38,16 +38,16 @@ pub(super) async fn serve(
     if *addr == HealthAddr::Off {
         return Ok(None);
     }
-    let place = match Place::of(addr) {
+    let place = match HealthEndpoint::of(addr) {
         Ok(place) => place,
         Err(failure) => {
-            info!(error = chain(&failure), "health is not told");
+            info!(error = chain(&failure), "health endpoint unavailable");
             return Ok(None);
         }
     };
     match Server::start(&place, status.clone(), SystemClock).await {
         Ok(server) => {
-            info!(place = %server.place(), "health is told");
+            info!(place = %server.place(), "health endpoint listening");
             Ok(Some(server))
         }
         Err(failure) if *addr == HealthAddr::Auto => {
@@ -56,7 +56,7 @@ pub(super) async fn serve(
                 place = %place,
                 error = chain(&failure),
                 hint = taken.then_some(TAKEN_HINT),
-                "health is not told"
+                "health endpoint unavailable"
             );
             Ok(None)
         }
@@ -65,7 +65,7 @@ pub(super) async fn serve(
                 setting = "HEALTH_ADDR",
                 place = %place,
                 error = chain(&failure),
-                "cannot tell the health there"
+                "health endpoint unavailable"
             );
             Err(Unserved)
         }
@@ -86,7 +86,7 @@ pub(super) async fn healthcheck(
             return BAD_CONFIGURATION;
         }
     };
-    let answer = match Place::of(&addr) {
+    let answer = match HealthEndpoint::of(&addr) {
         Ok(place) => match timeout(PATIENCE, ask(&place)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(failure)) => Err(chain(&failure)),

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use aws_connection::{Asked, Region, SdkFiles, profile_region, unreadable};
-use settings::{Environment, Findings, Place, Problem};
+use aws_connection::{FileRead, Region, SdkFiles, profile_region, unreadable};
+use settings::{Diagnostics, Environment, Place, Problem};
 use tokio::task::spawn_blocking;
 
 use super::files::Files;
@@ -14,7 +14,7 @@ use crate::config::{Config, Entry, Inputs, crontab_path, setting};
 /// The configuration, if it is sound, and what was found in any case.
 pub(super) struct Loaded {
     pub(super) config: Option<Config>,
-    pub(super) findings: Findings,
+    pub(super) findings: Diagnostics,
 }
 
 /// Reads everything that the configuration is made from. The spool is not used in a dry
@@ -50,7 +50,7 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
     let (mut config, mut findings) = read.unwrap_or_else(|failure| {
         let problems = vec![unread(&failure)];
         let warnings = Vec::new();
-        (None, Findings { problems, warnings })
+        (None, Diagnostics { problems, warnings })
     });
     findings
         .warnings
@@ -110,7 +110,7 @@ fn unread(failure: &io::Error) -> Problem {
     }
 }
 
-async fn crontab(environment: &Environment, files: &Files) -> Option<Asked<String>> {
+async fn crontab(environment: &Environment, files: &Files) -> Option<FileRead<String>> {
     let (path, must_exist) = crontab_path(environment);
     match files.read_text(path.clone()).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => None,
@@ -121,7 +121,7 @@ async fn crontab(environment: &Environment, files: &Files) -> Option<Asked<Strin
 async fn ask<T, F: Future<Output = io::Result<T>>>(
     path: Option<PathBuf>,
     question: impl FnOnce(PathBuf) -> F,
-) -> Option<Asked<T>> {
+) -> Option<FileRead<T>> {
     let path = path?;
     let answer = question(path.clone()).await;
     Some((path, answer))

@@ -127,7 +127,7 @@ async fn reload_when(
             match reload(path, defaults, &files).await {
                 Ok(new) => take_entries(new, entries).await,
                 // The old entries stay.
-                Err(problems) => log_problems(&problems, "crontab refused, the old one stays"),
+                Err(problems) => log_problems(&problems, "crontab rejected, keeping the old one"),
             }
         }
         if let Destination::CloudWatch(holder) = &destination {
@@ -137,7 +137,7 @@ async fn reload_when(
 }
 
 async fn take_entries(new: Vec<Entry>, entries: &mpsc::Sender<Vec<Entry>>) {
-    info!(metrics = new.len(), "crontab read again");
+    info!(metrics = new.len(), "crontab reloaded");
     // The run is gone only when it stops; then there is nothing to tell it.
     let _ = entries.send(new).await;
 }
@@ -145,10 +145,10 @@ async fn take_entries(new: Vec<Entry>, entries: &mpsc::Sender<Vec<Entry>>) {
 /// Credentials that cannot be had are refused and the old ones stay.
 async fn take_credentials(holder: &CloudWatch) {
     match holder.renew().await {
-        Ok(()) => info!("credentials read again"),
+        Ok(()) => info!("credentials reloaded"),
         Err(failure) => error!(
             error = chain(&failure),
-            "credentials not found, the old ones stay"
+            "credentials not reloaded, keeping the old ones"
         ),
     }
 }

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
 use super::*;
-use crate::publish::FailureKind;
+use crate::publish::RequestErrorKind;
 
 #[derive(Clone, Debug)]
 struct Answer {
@@ -61,7 +61,7 @@ impl HttpConnector for Service {
     }
 }
 
-fn taken(runtime: &Runtime, answer: Answer) -> Result<(), Failure> {
+fn taken(runtime: &Runtime, answer: Answer) -> Result<(), RequestError> {
     let connector = SharedHttpConnector::new(Service(answer));
     let config = aws_sdk_cloudwatch::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -109,7 +109,7 @@ fn acceptance_needs_success_and_a_sign_of_the_service() {
     ] {
         let taken = taken(&runtime, Answer::new(status, headers, body));
         assert_eq!(taken.is_ok(), expected, "{status} {headers:?} {body:?}");
-        let refused = taken.is_err_and(|failure| failure.kind != FailureKind::NoAnswer);
+        let refused = taken.is_err_and(|failure| failure.kind != RequestErrorKind::NoResponse);
         assert_eq!(refused, status >= 300, "{status} {headers:?} {body:?}");
     }
 }

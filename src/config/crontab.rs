@@ -15,12 +15,14 @@ use settings::{Problem, count};
 use super::Entry;
 use super::files::headers_file;
 
-mod fault;
 mod keys;
+mod limits;
+mod line_error;
 mod words;
 
-use fault::{Fault, Faults, LineError};
-use keys::{KEYS, Keys};
+use keys::Keys;
+use limits::{ENTRIES_MAX, KEYS, LINE_MAX, LINES_MAX};
+use line_error::{LineError, LineErrorKind, LineErrors};
 use words::Word;
 
 /// What a metric line may leave open.
@@ -54,24 +56,6 @@ impl Defaults {
     }
 }
 
-/// The variables that a line may set for the lines below it.
-const VARIABLES: &[&str] = &[
-    "CRON_TZ",
-    "METRIC_NAMESPACE",
-    "METRIC_UNIT",
-    "METRIC_DIMENSIONS",
-    "METRIC_RESOLUTION",
-];
-
-/// The longest line that is read: thirty dimensions, as long as CloudWatch takes them, and
-/// all else of a metric need 40 KiB.
-const LINE_MAX: usize = 64 * 1024;
-/// Ten lines for each metric there may be at most are comments enough.
-const LINES_MAX: usize = 100_000;
-/// The most metrics of a file: so many sources in one tick are what the publisher is
-/// measured with. They take about 4 MiB, twice that while they are read anew.
-const ENTRIES_MAX: usize = 10_000;
-
 /// Each series is a metric that AWS bills; nobody means more than this.
 const SERIES_LIMIT: u64 = 100_000;
 
@@ -84,7 +68,7 @@ pub fn read(path: &Path, text: &str, defaults: &Defaults) -> (Vec<Entry>, Vec<Pr
         entries: Vec::new(),
         last_options: Arc::default(),
         schedules: HashMap::new(),
-        faults: Faults::new(path.to_owned()),
+        faults: LineErrors::new(path.to_owned()),
     };
     // A file that was written on Windows begins with a mark that is no part of the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -99,21 +83,21 @@ pub fn read(path: &Path, text: &str, defaults: &Defaults) -> (Vec<Entry>, Vec<Pr
     }
     if reader.entries.is_empty() && reader.faults.is_empty() {
         reader.faults.begin_line(1);
-        reader.faults.add(1, LineError::NoEntry);
+        reader.faults.add(1, LineErrorKind::NoEntry);
     }
     (reader.entries, reader.faults.into_problems())
 }
 
 /// The first line that is one too many. None is read then: what is not taken takes no memory.
-fn excess(text: &str) -> Option<(usize, LineError)> {
+fn excess(text: &str) -> Option<(usize, LineErrorKind)> {
     let mut entries = 0;
     for (number, line) in (1..).zip(text.lines()) {
         entries += usize::from(!is_idle(line) && words::assignment(line).is_none());
         if entries > ENTRIES_MAX {
-            return Some((number, LineError::TooManyEntries));
+            return Some((number, LineErrorKind::TooManyEntries));
         }
         if number > LINES_MAX {
-            return Some((number, LineError::TooManyLines));
+            return Some((number, LineErrorKind::TooManyLines));
         }
     }
     None
@@ -132,7 +116,7 @@ struct Reader {
     schedules: HashMap<(String, Zone), Schedule>,
     /// Those of the entry before: most have the same.
     last_options: Arc<Options>,
-    faults: Faults,
+    faults: LineErrors,
 }
 
 impl Reader {
@@ -141,22 +125,22 @@ impl Reader {
             return;
         }
         if line.len() > LINE_MAX {
-            return self.faults.add(1, LineError::LongLine);
+            return self.faults.add(1, LineErrorKind::LongLine);
         }
         if let Some((name, value)) = words::assignment(line) {
             return self.variable(&name, value);
         }
         match words::split(line) {
             Ok(words) => self.metric(number, &words),
-            Err(Fault { column, error }) => self.faults.add(column, error),
+            Err(LineError { column, error }) => self.faults.add(column, error),
         }
     }
 
     /// `NAME=value`, which holds for the lines below.
-    fn variable(&mut self, name: &Word, value: Result<Word, Fault>) {
+    fn variable(&mut self, name: &Word, value: Result<Word, LineError>) {
         let value = match value {
             Ok(value) => value,
-            Err(Fault { column, error }) => return self.faults.add(column, error),
+            Err(LineError { column, error }) => return self.faults.add(column, error),
         };
         match name.text.as_str() {
             "CRON_TZ" => {
@@ -184,10 +168,10 @@ impl Reader {
                     self.defaults.resolution = resolution;
                 }
             }
-            key if KEYS.contains(&key) => self.fault(name, LineError::NoSchedule),
+            key if KEYS.contains(&key) => self.fault(name, LineErrorKind::NoSchedule),
             unknown => {
                 let given = Hidden::new(unknown);
-                self.fault(name, LineError::Variable { given });
+                self.fault(name, LineErrorKind::Variable { given });
             }
         }
     }
@@ -208,7 +192,7 @@ impl Reader {
             let key = if keys.name.is_none() { "name" } else { "value" };
             // A word that is no pair was taken for a field; that is told already.
             if let Some(start) = start.filter(|_| !self.faults.has_line()) {
-                self.fault(start, LineError::Missing { key });
+                self.fault(start, LineErrorKind::Missing { key });
             }
             return;
         };
@@ -283,13 +267,13 @@ impl Reader {
     fn schedule(&mut self, fields: &[Word], next: Option<&Word>) -> Option<Schedule> {
         let Some(start) = fields.first() else {
             if let Some(pair) = next {
-                self.fault(pair, LineError::NoSchedule);
+                self.fault(pair, LineErrorKind::NoSchedule);
             }
             return None;
         };
         let expected = if start.text.starts_with('@') { 1 } else { 6 };
         if let Some(stray) = fields.get(expected) {
-            self.fault(stray, LineError::NotAPair);
+            self.fault(stray, LineErrorKind::NotAPair);
             return None;
         }
         let texts: Vec<&str> = fields.iter().map(|word| word.text.as_str()).collect();

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use aws_connection::{Asked, Region, unreadable};
+use aws_connection::{FileRead, Region, unreadable};
 use cloudwatch_metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use cron_schedule::{Schedule, Zone};
 use diagnostics::shown_path;
 use metric_source::{Options, SourceText};
-use settings::{Environment, Findings, Reader, bytes, switch};
+use settings::{Diagnostics, Environment, Reader, bytes, switch};
 use telemetry::LogConfig;
 
 use super::crontab::{self, Defaults};
@@ -40,19 +40,19 @@ pub struct Inputs {
     /// The variables of the process.
     pub environment: Environment,
     /// The crontab, or why it cannot be read.
-    pub crontab: Option<Asked<String>>,
+    pub crontab: Option<FileRead<String>>,
     /// The region of the AWS profile, where the environment names none.
     pub profile_region: Option<String>,
     /// The content of the file that `AWS_CA_BUNDLE` names.
-    pub ca_bundle: Option<Asked<Vec<u8>>>,
+    pub ca_bundle: Option<FileRead<Vec<u8>>>,
     /// Whether files can be made in the folder that `SPOOL_DIR` names; none if it is not
     /// to be used.
-    pub spool_dir: Option<Asked<()>>,
+    pub spool_dir: Option<FileRead<()>>,
 }
 
 impl Config {
     /// Reads everything and finds every problem in one pass. `None` if there is any.
-    pub fn read(inputs: &Inputs) -> (Option<Self>, Findings) {
+    pub fn read(inputs: &Inputs) -> (Option<Self>, Diagnostics) {
         let environment = &inputs.environment;
         let mut reader = ConfigReader(Reader::new(environment));
         let config = reader.config(inputs);

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use aws_connection::Asked;
+use aws_connection::FileRead;
 use diagnostics::shown_path;
-use settings::Findings;
+use settings::Diagnostics;
 
 use super::setting;
 
@@ -27,7 +27,10 @@ pub(super) fn headers_file(text: &str) -> Result<PathBuf, HeadersFileError> {
 }
 
 /// The folder where held points survive a restart.
-pub(super) fn spool_dir(asked: Option<&Asked<()>>, findings: &mut Findings) -> Option<PathBuf> {
+pub(super) fn spool_dir(
+    asked: Option<&FileRead<()>>,
+    findings: &mut Diagnostics,
+) -> Option<PathBuf> {
     let (dir, usable) = asked?;
     let error = match usable {
         Ok(()) => return Some(dir.clone()),
@@ -61,7 +64,7 @@ mod tests {
             (io::ErrorKind::PermissionDenied, "make it writable"),
             (io::ErrorKind::ReadOnlyFilesystem, "make it writable"),
         ] {
-            let mut findings = Findings::default();
+            let mut findings = Diagnostics::default();
             let asked = ("/spool".into(), Err(kind.into()));
             assert_eq!(spool_dir(Some(&asked), &mut findings), None);
             let problem = findings.problems[0].to_string();

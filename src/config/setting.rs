@@ -33,7 +33,7 @@ settings::settings! {
     /// The default of `BUFFER_LIMIT` takes an eighth of it, if its metrics are few.
     BUFFER_BYTES = "16MiB", "how much memory undelivered points may take, about, with its unit: KiB, MiB or GiB; the oldest goes first";
     SPOOL_DIR = "", "a writable folder where undelivered points survive a restart";
-    HEALTH_ADDR = "auto", "where the health is told: auto (a private local socket), HOST:PORT (HTTP) or off";
+    HEALTH_ADDR = "auto", "where the health endpoint listens: auto (a private local socket), HOST:PORT (HTTP) or off";
     HEALTH_FAILURES = "3", "consecutive failed ticks that make it unhealthy";
     LOG_LEVEL = "info", "error, warn, info, debug, trace, off, or a filter such as info,aws_config=debug";
     LOG_FORMAT = "json", "json or text";

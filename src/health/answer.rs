@@ -6,7 +6,7 @@ use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 
-use super::place::Stream;
+use super::endpoint::Stream;
 use super::report::Report;
 
 /// Longest head of a request: many times what probes and scrapers send.

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::place::{Owner, Place};
+use super::endpoint::{HealthEndpoint, Owner};
 
 /// Longest answer that is read; the publisher's own takes half a kilobyte.
 const ANSWER_MAX: u64 = 64 * 1024;
@@ -18,34 +18,43 @@ const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection:
 #[allow(missing_docs)]
 pub enum AskError {
     #[error("no publisher answers at {place}{}", if_local(.place))]
-    Connect { place: Place, source: io::Error },
+    Connect {
+        place: HealthEndpoint,
+        source: io::Error,
+    },
     #[error(
         "what answers at {place} runs as user {owner}, it is not believed as this is user {asker}: \
          ask as user {owner} or as root if that is the publisher, else another user took its name"
     )]
     OtherUser {
-        place: Place,
+        place: HealthEndpoint,
         owner: Owner,
         asker: Owner,
     },
     #[error("the publisher at {place} broke off its answer")]
-    Exchange { place: Place, source: io::Error },
+    Exchange {
+        place: HealthEndpoint,
+        source: io::Error,
+    },
     #[error("what answers at {place} is no publisher: {answer:?}")]
-    Stranger { place: Place, answer: String },
+    Stranger {
+        place: HealthEndpoint,
+        answer: String,
+    },
     #[error("unhealthy: {reason}")]
     Unhealthy { reason: String },
 }
 
 /// Who asks from outside would look for the publisher in vain.
-fn if_local(place: &Place) -> &'static str {
+fn if_local(place: &HealthEndpoint) -> &'static str {
     match place {
-        Place::Local(_) => ", the local socket of this container (by its mount namespace)",
-        Place::Http(_) => "",
+        HealthEndpoint::Local(_) => ", the local socket of this container (by its mount namespace)",
+        HealthEndpoint::Http(_) => "",
     }
 }
 
 /// Asks the publisher at a place; the answer is what there is to say of a healthy one.
-pub async fn ask(place: &Place) -> Result<String, AskError> {
+pub async fn ask(place: &HealthEndpoint) -> Result<String, AskError> {
     let broken = |source| AskError::Exchange {
         place: place.clone(),
         source,
@@ -71,7 +80,7 @@ pub async fn ask(place: &Place) -> Result<String, AskError> {
     understand(&String::from_utf8_lossy(&answer)).unwrap_or_else(|| {
         Err(AskError::Stranger {
             place: place.clone(),
-            answer: excerpt(&answer.escape_ascii().to_string()),
+            answer: redacted_prefix(&answer.escape_ascii().to_string()),
         })
     })
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use diagnostics::{excerpt, one_line};
+use diagnostics::{one_line, redacted_prefix};
 
 /// What failed, and the root cause. Text from outside stands in quotes in this program's
 /// errors; it is left out here, where anybody in the network namespace may ask.
@@ -27,7 +27,7 @@ fn unquoted(text: &str) -> String {
         Some((before, _)) => format!("{}…", before.trim_end()),
         None => text.to_owned(),
     };
-    excerpt(&one_line(line.trim()))
+    redacted_prefix(&one_line(line.trim()))
 }
 
 #[cfg(test)]

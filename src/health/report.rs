@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use cloudwatch_metric::Namespace;
 use serde_json::{Value, json};
 
-use crate::outbox::Losses;
+use crate::outbox::Dropped;
 
 /// What is known of the process at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub struct Report {
     /// Of those, the ones that were refused for an unknown reason and are tried once an hour.
     pub parked: usize,
     /// Points that were lost.
-    pub losses: Losses,
+    pub losses: Dropped,
     /// Values that could not be had.
-    pub unsampled: u64,
+    pub failed_samples: u64,
     /// When something is due next.
     pub next_tick: Option<DateTime<Utc>>,
 }
@@ -74,7 +74,7 @@ impl Report {
             "points_held": self.held,
             "points_parked": self.parked,
             "points_dropped": self.dropped().into_iter().collect::<serde_json::Map<_, _>>(),
-            "values_missed": self.unsampled,
+            "values_missed": self.failed_samples,
             "next_tick": self.next_tick.map(rfc3339),
         });
         if let Condition::Unhealthy(reason) = &self.condition {
@@ -145,13 +145,13 @@ impl Report {
             "cw_publisher_values_missed_total",
             "counter",
             "Values that could not be had from their source.",
-            single(self.unsampled.to_string()),
+            single(self.failed_samples.to_string()),
         );
         text.0
     }
 
     fn dropped(&self) -> [(String, Value); 4] {
-        let Losses {
+        let Dropped {
             refused,
             expired,
             overflowed,
@@ -209,13 +209,13 @@ mod tests {
             ],
             held: 7,
             parked: 6,
-            losses: Losses {
+            losses: Dropped {
                 refused: 1,
                 expired: 2,
                 overflowed: 3,
                 overflowed_bytes: 4,
             },
-            unsampled: 5,
+            failed_samples: 5,
             next_tick: at("2026-03-02T10:05:00Z"),
         }
     }

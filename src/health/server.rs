@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::answer::answer;
-use super::place::{Listener, Place};
+use super::endpoint::{HealthEndpoint, Listener};
 use super::status::Status;
 use crate::clock::Clock;
 
@@ -28,13 +28,17 @@ const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 /// The running server. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Server {
-    place: Place,
+    place: HealthEndpoint,
     _task: JoinSet<()>,
 }
 
 impl Server {
     /// Begins to tell the status. Fails when the place is taken.
-    pub async fn start(place: &Place, status: Arc<Status>, clock: impl Clock) -> io::Result<Self> {
+    pub async fn start(
+        place: &HealthEndpoint,
+        status: Arc<Status>,
+        clock: impl Clock,
+    ) -> io::Result<Self> {
         let listener = place.listen().await?;
         let place = listener.place(place);
         let mut task = JoinSet::new();
@@ -44,7 +48,7 @@ impl Server {
 
     /// Where it listens, with the port that the system picked for port 0.
     #[must_use]
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &HealthEndpoint {
         &self.place
     }
 }
@@ -56,7 +60,7 @@ async fn serve(listener: Listener, status: Arc<Status>, clock: Arc<impl Clock>) 
         let mut stream = match listener.accept().await {
             Ok(stream) => stream,
             Err(error) => {
-                debug!(%error, "health connection not taken");
+                debug!(%error, "health connection not accepted");
                 sleep(ACCEPT_RETRY).await;
                 continue;
             }
@@ -73,7 +77,7 @@ async fn serve(listener: Listener, status: Arc<Status>, clock: Arc<impl Clock>) 
             let report = || status.report(clock.now());
             let answered = timeout(CONNECTION_TIMEOUT, answer(&mut *stream, report)).await;
             if let Ok(Err(error)) = answered {
-                debug!(%error, "health connection broke");
+                debug!(%error, "health connection failed");
             }
         }));
         // Who has asked already is answered before newer ones end it.

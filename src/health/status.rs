@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use cloudwatch_metric::Namespace;
-use cron_schedule::{Beat, Schedule};
+use cron_schedule::{Schedule, TickRate};
 use tokio::time::Instant;
 
 use super::report::{Condition, Report};
-use crate::outbox::Losses;
+use crate::outbox::Dropped;
 
-/// So many beats may fail to come before the clock counts as stalled.
-const STALLED_BEATS: u32 = 3;
-/// How late a beat may be beside that: the ticker looks every 500 ms, and makes a job
+/// So many ticks may fail to come before the clock counts as stalled.
+const STALLED_TICKS: u32 = 3;
+/// How late a tick may be beside that: the ticker looks every 500 ms, and makes a job
 /// that stays silent anew after two seconds.
 const STALLED_SLACK: Duration = Duration::from_secs(5);
 
@@ -34,11 +34,11 @@ struct Facts {
     failures: BTreeMap<Namespace, Failures>,
     held: usize,
     parked: usize,
-    losses: Losses,
-    unsampled: u64,
+    losses: Dropped,
+    failed_samples: u64,
     schedules: HashSet<Schedule>,
-    /// The last beat; none before the first tick and once the run ends.
-    beat: Option<(Beat, Instant)>,
+    /// The last tick; none before the first tick and once the run ends.
+    last_tick: Option<(TickRate, Instant)>,
 }
 
 /// The failed ticks of a namespace.
@@ -77,13 +77,13 @@ impl Status {
         self.facts().started = Some(now);
     }
 
-    /// From now on the clock beats and these schedules say what is due.
-    pub fn expect(&self, beat: Beat, schedules: HashSet<Schedule>) {
+    /// From now on the clock ticks and these schedules say what is due.
+    pub fn expect(&self, rate: TickRate, schedules: HashSet<Schedule>) {
         let mut facts = self.facts();
         facts.schedules = schedules;
         // A reload that leaves the rate as it is must not hide that the clock stalled.
-        if facts.beat.is_none_or(|(old, _)| old != beat) {
-            facts.beat = Some((beat, Instant::now()));
+        if facts.last_tick.is_none_or(|(old, _)| old != rate) {
+            facts.last_tick = Some((rate, Instant::now()));
         }
     }
 
@@ -97,18 +97,18 @@ impl Status {
         facts.published = Some(namespaces);
     }
 
-    /// The clock did beat.
-    pub fn beat(&self) {
-        if let Some((_, last)) = &mut self.facts().beat {
+    /// The clock ticked.
+    pub fn ticked(&self) {
+        if let Some((_, last)) = &mut self.facts().last_tick {
             *last = Instant::now();
         }
     }
 
-    /// No more beats are to come.
+    /// No more ticks are to come.
     pub fn stopping(&self) {
         let mut facts = self.facts();
         facts.schedules.clear();
-        facts.beat = None;
+        facts.last_tick = None;
     }
 
     /// A tick of a namespace was accepted whole.
@@ -163,7 +163,7 @@ impl Status {
 
     /// How many points are held now, how many of them are parked, and how many were lost
     /// so far.
-    pub fn holds(&self, points: usize, parked: usize, losses: Losses) {
+    pub fn holds(&self, points: usize, parked: usize, losses: Dropped) {
         let mut facts = self.facts();
         facts.held = points;
         facts.parked = parked;
@@ -171,8 +171,8 @@ impl Status {
     }
 
     /// How many values could not be had so far.
-    pub fn unsampled(&self, values: u64) {
-        self.facts().unsampled = values;
+    pub fn failed_samples(&self, values: u64) {
+        self.facts().failed_samples = values;
     }
 
     /// What there is to tell at a moment.
@@ -191,19 +191,19 @@ impl Status {
             held: facts.held,
             parked: facts.parked,
             losses: facts.losses,
-            unsampled: facts.unsampled,
+            failed_samples: facts.failed_samples,
             next_tick: next.min(),
         }
     }
 
     fn condition(&self, facts: &Facts) -> Condition {
-        if let Some((beat, last)) = facts.beat {
+        if let Some((rate, last)) = facts.last_tick {
             let silent = last.elapsed();
-            if silent > beat.period() * STALLED_BEATS + STALLED_SLACK {
+            if silent > rate.period() * STALLED_TICKS + STALLED_SLACK {
                 return Condition::Unhealthy(format!(
-                    "the clock gave no beat for {} s, one was due every {} s",
+                    "the clock did not tick for {} s, a tick was due every {} s",
                     silent.as_secs(),
-                    beat.period().as_secs()
+                    rate.period().as_secs()
                 ));
             }
         }
@@ -303,19 +303,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn clock_that_stalled_is_unhealthy_until_it_beats_again() {
         let status = Status::new(3);
-        status.expect(Beat::Minute, HashSet::new());
+        status.expect(TickRate::Minute, HashSet::new());
         advance(Duration::from_secs(185)).await;
         assert_eq!(condition(&status), Condition::Starting);
         advance(Duration::from_secs(1)).await;
         assert_eq!(
             condition(&status),
             Condition::Unhealthy(
-                "the clock gave no beat for 186 s, one was due every 60 s".to_owned()
+                "the clock did not tick for 186 s, a tick was due every 60 s".to_owned()
             )
         );
-        status.expect(Beat::Minute, HashSet::new());
+        status.expect(TickRate::Minute, HashSet::new());
         assert!(!condition(&status).is_good());
-        status.beat();
+        status.ticked();
         assert_eq!(condition(&status), Condition::Starting);
         advance(Duration::from_secs(1000)).await;
         status.stopping();
@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(status.report(now()).next_tick, None);
         let schedule = |text| Schedule::parse(text, Default::default()).unwrap();
         let schedules = ["0 11 * * *", "*/5 * * * *"].map(schedule);
-        status.expect(Beat::Minute, schedules.into());
+        status.expect(TickRate::Minute, schedules.into());
         let next = "2026-03-02T10:05:00Z".parse().unwrap();
         assert_eq!(status.report(now()).next_tick, Some(next));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cloudwatch_metric::{Namespace, Point};
 
-use super::{Held, Id};
+use super::queued_point::{Id, QueuedPoint};
 
 /// Most points of one request (API Reference, `PutMetricData`).
 pub const BATCH_POINTS_MAX: usize = 1000;
@@ -18,7 +18,7 @@ pub const BATCH_BYTES_MAX: usize = 999_000;
 #[derive(Clone, Debug)]
 pub struct Batch {
     namespace: Namespace,
-    all: Arc<[Held]>,
+    all: Arc<[QueuedPoint]>,
     positions: Range<usize>,
 }
 
@@ -35,14 +35,14 @@ impl Batch {
                 bytes += point.metric.request_bytes_max();
                 bytes <= BATCH_BYTES_MAX
             })
-            .map(|(id, point)| Held {
+            .map(|(id, point)| QueuedPoint {
                 id,
                 point: point.clone(),
             });
         Self::of(namespace, held.collect())
     }
 
-    fn of(namespace: &Namespace, all: Arc<[Held]>) -> Option<Self> {
+    fn of(namespace: &Namespace, all: Arc<[QueuedPoint]>) -> Option<Self> {
         (!all.is_empty()).then(|| Self {
             namespace: namespace.clone(),
             positions: 0..all.len(),
@@ -50,7 +50,7 @@ impl Batch {
         })
     }
 
-    fn held(&self) -> &[Held] {
+    fn held(&self) -> &[QueuedPoint] {
         &self.all[self.positions.clone()]
     }
 

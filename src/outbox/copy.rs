@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use cloudwatch_metric::Point;
 
-use super::{Held, Id, Outbox};
+use super::queued_point::{Id, QueuedPoint};
 
 /// So many points are written at a time: a request's worth.
 const POINTS_AT_A_TIME: usize = 1000;
@@ -22,17 +22,6 @@ pub struct Removed {
     pub last: Id,
     /// How many of them the copy has.
     pub points: usize,
-}
-
-/// What a copy lacks, or has too much.
-#[derive(Debug, PartialEq)]
-pub enum Change {
-    /// These points are held no more.
-    Removed(Vec<Removed>),
-    /// These are held, and newer than all that the copy has.
-    Added(Vec<Held>),
-    /// It is up to this revision.
-    None(u64),
 }
 
 /// What one copy has.
@@ -89,10 +78,10 @@ impl DiskCopy {
     }
 
     /// Gives away the next points that the copy lacks, none if there is none.
-    pub(super) fn give_added(&mut self, points: &BTreeMap<Id, Point>) -> Vec<Held> {
+    pub(super) fn give_added(&mut self, points: &BTreeMap<Id, Point>) -> Vec<QueuedPoint> {
         let lacking = points.range(self.given..).take(POINTS_AT_A_TIME);
         let added: Vec<_> = lacking
-            .map(|(id, point)| Held {
+            .map(|(id, point)| QueuedPoint {
                 id: *id,
                 point: point.clone(),
             })
@@ -113,79 +102,5 @@ impl DiskCopy {
         let written = self.written;
         self.given = written;
         self.removed.retain(|run| run.first < written);
-    }
-}
-
-/// Keeping a copy on disk.
-impl Outbox {
-    /// There is a copy from now on, and it has exactly what is held.
-    pub(crate) fn has_copy(&mut self) {
-        self.on_disk = Some(DiskCopy::up_to(self.next_id));
-    }
-
-    /// There is no copy that can be changed, until one is written anew.
-    pub(crate) fn has_no_copy(&mut self) {
-        self.on_disk = None;
-    }
-
-    /// What is to be changed next of the copy. It counts as done with the next call,
-    /// unless it is taken back before.
-    pub(crate) fn next_change(&mut self) -> Change {
-        let Some(copy) = &mut self.on_disk else {
-            return Change::None(self.revision);
-        };
-        copy.added();
-        let removed = copy.give_removed();
-        if !removed.is_empty() {
-            return Change::Removed(removed);
-        }
-        let added = copy.give_added(&self.points);
-        if !added.is_empty() {
-            return Change::Added(added);
-        }
-        Change::None(self.revision)
-    }
-
-    /// The copy could not be changed so.
-    pub(crate) fn take_back(&mut self, change: Change) {
-        let Some(copy) = &mut self.on_disk else {
-            return;
-        };
-        match change {
-            Change::Removed(runs) => copy.take_back_removed(runs),
-            Change::Added(_) => copy.take_back_added(),
-            Change::None(_) => {}
-        }
-    }
-
-    /// A new copy is begun, to take the place of the old one.
-    pub(crate) fn begin_rewrite(&mut self) {
-        self.rewritten = Some(DiskCopy::default());
-    }
-
-    /// The next points of the new copy, none at its end.
-    pub(crate) fn next_to_rewrite(&mut self) -> Vec<Held> {
-        let copy = self.rewritten.as_mut();
-        copy.map_or_else(Vec::new, |copy| copy.give_added(&self.points))
-    }
-
-    /// The new copy is in the place of the old one, or was given up.
-    pub(crate) fn end_rewrite(&mut self, in_place: bool) {
-        let copy = self.rewritten.take();
-        if in_place {
-            self.on_disk = copy;
-        }
-    }
-}
-
-/// Lends an outbox that others use as well.
-pub trait Lend {
-    /// Gives it to `f`, which is to be quick.
-    fn lend<T>(&mut self, f: impl FnOnce(&mut Outbox) -> T) -> T;
-}
-
-impl Lend for Outbox {
-    fn lend<T>(&mut self, f: impl FnOnce(&mut Outbox) -> T) -> T {
-        f(self)
     }
 }

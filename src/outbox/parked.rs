@@ -1,15 +1,13 @@
 //! Points that the service refuses for what nobody knows: they wait behind all others
 //! and are tried once an hour. It may be the point or a fault that passes, so that
-//! nothing but its age or the bound takes it out. Beside them, how the backlog goes on
-//! behind points that the service refuses as a whole.
+//! nothing but its age or the bound takes it out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use cloudwatch_metric::Namespace;
 
-use super::{Batch, Held, Id, Outbox};
+use super::queued_point::Id;
 
 /// How long a parked point waits for its next try: what is refused for no known reason
 /// is seldom put right within minutes, and a request an hour costs next to nothing.
@@ -42,99 +40,31 @@ impl Parked {
         self.0.len()
     }
 
-    /// The points of a queue are tried together.
-    fn next_try(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    /// Parks a point; tells whether it was not parked for this reason before.
+    pub(super) fn park(&mut self, id: Id, next: DateTime<Utc>, reason: Arc<str>) -> bool {
+        let parked = Try {
+            next,
+            reason: reason.clone(),
+        };
+        let before = self.0.insert(id, parked);
+        before.is_none_or(|before| before.reason != reason)
+    }
+
+    /// The points whose next try has come.
+    pub(super) fn due(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Id> {
+        let due = self.0.iter().filter(move |(_, parked)| parked.is_due(now));
+        due.map(|(id, _)| id)
+    }
+
+    /// When the first is tried next.
+    pub(super) fn first_try(&self) -> Option<DateTime<Utc>> {
+        self.0.values().map(|parked| parked.next).min()
+    }
+
+    /// When one that is parked now is tried next: the points of a queue are tried together.
+    pub(super) fn next_try(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let waiting = self.0.values().filter(|parked| !parked.is_due(now));
         let next = waiting.map(|parked| parked.next).min();
         next.unwrap_or(now + PARKED_RETRY)
     }
 }
-
-impl Outbox {
-    /// Puts the points of a batch behind all others, until the next try, whose moment is
-    /// returned with the points that were not parked for this reason before.
-    pub fn park(
-        &mut self,
-        batch: &Batch,
-        reason: &Arc<str>,
-        now: DateTime<Utc>,
-    ) -> (DateTime<Utc>, Vec<Held>) {
-        let mut news = Vec::new();
-        let Some(queue) = self.queues.get_mut(batch.namespace()) else {
-            return (now, news);
-        };
-        let next = queue.parked.next_try(now);
-        for id in batch.ids() {
-            // The bounds may have pushed it out meanwhile.
-            let Some(point) = self.points.get(&id) else {
-                continue;
-            };
-            queue.ids.remove(&id);
-            let reason = reason.clone();
-            let before = queue.parked.0.insert(id, Try { next, reason });
-            if before.is_none_or(|before| before.reason != queue.parked.0[&id].reason) {
-                let point = point.clone();
-                news.push(Held { id, point });
-            }
-        }
-        (next, news)
-    }
-
-    /// The parked points of a namespace whose next try has come.
-    #[must_use]
-    pub fn parked_batch(&self, namespace: &Namespace, now: DateTime<Utc>) -> Option<Batch> {
-        let queue = self.queues.get(namespace)?;
-        let parked = queue.parked.0.iter();
-        let due = parked.filter(|(_, parked)| parked.is_due(now));
-        self.batch(namespace, due.map(|(id, _)| id))
-    }
-
-    /// When the first parked point of a namespace is tried next.
-    #[must_use]
-    pub fn next_parked_try(&self, namespace: &Namespace) -> Option<DateTime<Utc>> {
-        let parked = &self.queues.get(namespace)?.parked;
-        parked.0.values().map(|parked| parked.next).min()
-    }
-
-    /// How many points are parked.
-    #[must_use]
-    pub fn parked(&self) -> usize {
-        self.queues.values().map(|queue| queue.parked.0.len()).sum()
-    }
-
-    /// How many points of one namespace are held and not parked.
-    #[must_use]
-    pub fn sendable_of(&self, namespace: &Namespace) -> usize {
-        let queue = self.queues.get(namespace);
-        queue.map_or(0, |queue| queue.ids.len())
-    }
-
-    /// The next batch of the backlog, whether a tick waits or not.
-    #[must_use]
-    pub fn backlog_batch(&self, namespace: &Namespace) -> Option<Batch> {
-        let queue = self.queues.get(namespace)?;
-        let end = queue.tick_start;
-        let from = queue.backlog_from.min(end);
-        let batch = |ids| self.batch(namespace, queue.ids.range(ids));
-        batch(from..end).or_else(|| batch(0..end))
-    }
-
-    /// The backlog goes on behind a batch that was refused as a whole, and comes back to
-    /// it after its last point.
-    pub fn pass_over(&mut self, batch: &Batch) {
-        if let Some(queue) = self.queues.get_mut(batch.namespace()) {
-            queue.backlog_from = batch.ids().last().map_or(0, |id| id + 1);
-        }
-    }
-
-    /// Removes the queue of a namespace that nothing comes for any more, once it is
-    /// empty.
-    pub fn remove_queue(&mut self, namespace: &Namespace) {
-        if self.len_of(namespace) == 0 {
-            self.queues.remove(namespace);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

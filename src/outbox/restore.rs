@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 
-use super::losses::Tally;
-use super::{AGE_MAX, Held, Id, Limits, Lost, Outbox, Reason};
+use super::dropped::Tally;
+use super::{AGE_MAX, Id, Limits, Lost, Outbox, QueuedPoint, Reason};
 
 /// So many runs of lost points are told apart while points are taken up. They are many
 /// only if the points come in no order at all.
@@ -18,7 +18,7 @@ const RUNS_MAX: usize = 1000;
 pub struct Restoring {
     outbox: Outbox,
     now: DateTime<Utc>,
-    dropped: [Dropped; 3],
+    dropped: [DroppedRuns; 3],
 }
 
 impl Restoring {
@@ -29,12 +29,12 @@ impl Restoring {
         Self {
             outbox: Outbox::new(limits),
             now,
-            dropped: dropped.map(Dropped::new),
+            dropped: dropped.map(DroppedRuns::new),
         }
     }
 
     /// Takes a point, as backlog. One that has the same place goes.
-    pub fn held(&mut self, held: Held) {
+    pub fn held(&mut self, held: QueuedPoint) {
         let next = held.id + 1;
         for dropped in &mut self.dropped {
             dropped.forget(&(held.id..=held.id));
@@ -73,7 +73,7 @@ impl Restoring {
     /// How many points there are, lost or not.
     #[must_use]
     pub fn len(&self) -> usize {
-        let lost: usize = self.dropped.iter().map(Dropped::points).sum();
+        let lost: usize = self.dropped.iter().map(DroppedRuns::points).sum();
         self.outbox.len() + lost
     }
 
@@ -96,7 +96,7 @@ impl Restoring {
         }
         let lost = lost.into_vec();
         for lost in &lost {
-            self.outbox.losses.count(lost.reason, lost.points);
+            self.outbox.dropped.count(lost.reason, lost.points);
         }
         (self.outbox, lost)
     }
@@ -104,7 +104,7 @@ impl Restoring {
 
 /// Points that were dropped for one reason, in bounded memory.
 #[derive(Debug)]
-struct Dropped {
+struct DroppedRuns {
     reason: Reason,
     /// By the first id of each.
     runs: BTreeMap<Id, Run>,
@@ -116,7 +116,7 @@ struct Run {
     lost: Lost,
 }
 
-impl Dropped {
+impl DroppedRuns {
     fn new(reason: Reason) -> Self {
         Self {
             reason,
@@ -194,8 +194,8 @@ mod tests {
     use super::*;
     use crate::outbox::tests::{metric, moment, tick};
 
-    fn held(id: Id, minute: i64) -> Held {
-        Held {
+    fn held(id: Id, minute: i64) -> QueuedPoint {
+        QueuedPoint {
             id,
             point: tick(&metric("A", ""), minute, 1).remove(0),
         }
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(restoring.len(), 3);
         let (mut outbox, lost) = restoring.done();
         assert_eq!(lost, [Lost::one(Reason::Number, moment(1))]);
-        assert_eq!(outbox.losses().overflowed, 1);
+        assert_eq!(outbox.dropped().overflowed, 1);
         let metric = metric("A", "");
         assert!(!outbox.has_tick(&metric.namespace));
         outbox.push(tick(&metric, 4, 1));

@@ -58,14 +58,14 @@ fn newest_tick_goes_first_then_the_backlog_oldest_first() {
 }
 
 #[test]
-fn postponed_tick_joins_the_backlog_in_its_place() {
+fn demoted_tick_joins_the_backlog_in_its_place() {
     let metric = metric("A", "");
     let mut outbox = holding(100);
     for minute in 1..=2 {
         outbox.push(tick(&metric, minute, 1));
         assert!(outbox.has_tick(&metric.namespace));
         let batch = outbox.next_batch(&metric.namespace).unwrap();
-        outbox.postpone(&batch);
+        outbox.demote(&batch);
         assert!(!outbox.has_tick(&metric.namespace));
     }
     let backlog = outbox.next_batch(&metric.namespace).unwrap();
@@ -79,7 +79,7 @@ fn tick_that_came_while_another_failed_stays_the_newest() {
     outbox.push(tick(&metric, 1, 1));
     let failed = outbox.next_batch(&metric.namespace).unwrap();
     outbox.push(tick(&metric, 2, 1));
-    outbox.postpone(&failed);
+    outbox.demote(&failed);
     let next = outbox.next_batch(&metric.namespace).unwrap();
     assert_eq!(minutes(&next), [2.0]);
 }
@@ -94,7 +94,7 @@ fn late_points_join_the_newest_tick_while_it_waits() {
         outbox.push(tick(&metric, late, 1));
         let newest = outbox.next_batch(&metric.namespace).unwrap();
         assert_eq!(minutes(&newest), [2.0, 2.0, late as f64]);
-        outbox.postpone(&newest);
+        outbox.demote(&newest);
         assert!(!outbox.has_tick(&metric.namespace), "{late}");
     }
 }
@@ -116,7 +116,7 @@ fn late_points_of_a_tick_that_is_gone_go_first() {
     let mut outbox = holding(100);
     outbox.push(tick(&metric, 1, 1));
     let failed = outbox.next_batch(&metric.namespace).unwrap();
-    outbox.postpone(&failed);
+    outbox.demote(&failed);
     outbox.push(tick(&metric, 1, 2));
     assert_eq!(outbox.next_batch(&metric.namespace).unwrap().len(), 2);
 }
@@ -168,9 +168,9 @@ fn bound_drops_the_oldest_of_all_namespaces_and_counts_them() {
     };
     assert_eq!(dropped, [two]);
     assert_eq!(outbox.len(), 3);
-    assert_eq!(outbox.losses_of(&b.namespace).overflowed, 2);
-    assert_eq!(outbox.losses_of(&a.namespace).total(), 0);
-    assert_eq!(outbox.losses().total(), 2);
+    assert_eq!(outbox.dropped_of(&b.namespace).overflowed, 2);
+    assert_eq!(outbox.dropped_of(&a.namespace).total(), 0);
+    assert_eq!(outbox.dropped().total(), 2);
 }
 
 #[test]
@@ -198,8 +198,8 @@ fn points_expire_an_hour_before_the_service_refuses_them() {
         ..Lost::one(Reason::Age, moment(0))
     };
     assert_eq!(expired, Some(three));
-    assert_eq!(outbox.losses_of(&a.namespace).expired, 2);
-    assert_eq!(outbox.losses_of(&b.namespace).expired, 1);
+    assert_eq!(outbox.dropped_of(&a.namespace).expired, 2);
+    assert_eq!(outbox.dropped_of(&b.namespace).expired, 1);
     assert_eq!(outbox.len(), 3);
     assert_eq!(outbox.span(), Some((moment(1), moment(1))));
 }
@@ -211,7 +211,7 @@ fn refused_points_are_counted() {
     outbox.push(tick(&metric, 1, 3));
     let batch = outbox.next_batch(&metric.namespace).unwrap();
     assert_eq!(outbox.refuse(&batch.part(1..2).unwrap()), 1);
-    assert_eq!(outbox.losses().refused, 1);
+    assert_eq!(outbox.dropped().refused, 1);
     assert_eq!(outbox.len(), 2);
 }
 
@@ -222,20 +222,20 @@ fn oldest_point_that_leaves_is_two_weeks_less_an_hour_old() {
 
 #[test]
 fn losses_add_up_by_reason_and_in_all() {
-    let some = Losses {
+    let some = Dropped {
         refused: 1,
         expired: 20,
         overflowed: 300,
         overflowed_bytes: 0,
     };
-    let more = Losses {
+    let more = Dropped {
         refused: 4000,
         expired: 50_000,
         overflowed: 600_000,
         overflowed_bytes: 7_000_000,
     };
     assert_eq!((some.total(), more.total()), (321, 7_654_000));
-    let sum = Losses {
+    let sum = Dropped {
         refused: 4001,
         expired: 50_020,
         overflowed: 600_300,
@@ -270,8 +270,8 @@ fn bound_in_bytes_drops_the_oldest_and_counts_them() {
     }
     assert_eq!(outbox.len(), 110 - dropped);
     assert!((24..29).contains(&outbox.len()), "{}", outbox.len());
-    assert_eq!(outbox.losses().overflowed_bytes, dropped as u64);
-    assert_eq!(outbox.losses().total(), dropped as u64);
+    assert_eq!(outbox.dropped().overflowed_bytes, dropped as u64);
+    assert_eq!(outbox.dropped().total(), dropped as u64);
     let last = outbox.next_batch(&small.namespace).unwrap();
     assert_eq!(minutes(&last), [100.0]);
 }
@@ -294,4 +294,26 @@ fn metric_that_points_share_is_counted_once_and_until_the_last_of_them_left() {
         outbox.accept(&batch.part(0..1).unwrap());
     }
     assert_eq!(outbox.bytes(), 0);
+}
+
+#[test]
+fn what_the_service_accepted_is_counted_and_what_it_refused_is_not() {
+    let metric = metric("A", "");
+    let namespace = &metric.namespace;
+    let mut outbox = holding(9);
+    outbox.push(tick(&metric, 1, 9));
+    let batch = outbox.next_batch(namespace).unwrap();
+    assert_eq!(outbox.accept(&batch.part(0..2).unwrap()), 2);
+    assert_eq!(outbox.refuse(&batch.part(2..5).unwrap()), 3);
+    assert_eq!((outbox.accepted(), outbox.len()), (2, 4));
+    assert_eq!(outbox.accept(&batch.part(0..2).unwrap()), 0);
+    assert_eq!(outbox.accepted(), 2);
+    let refused = Dropped {
+        refused: 3,
+        ..Dropped::default()
+    };
+    assert_eq!(
+        (outbox.dropped(), outbox.dropped_of(namespace)),
+        (refused, refused)
+    );
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use super::isolation::{Isolation, Part};
-use super::{Failure, Retry, Verdict, named_members, sent_alone};
+use super::{RequestError, Retry, Verdict, named_members, sent_alone};
 use crate::outbox::Batch;
 
 /// One batch on its way, whole or in parts.
@@ -42,7 +42,7 @@ pub struct Delivery {
 #[derive(Debug)]
 struct RefusedAlone {
     batch: Batch,
-    failure: Failure,
+    failure: RequestError,
     reason: Reason,
 }
 
@@ -73,20 +73,20 @@ pub enum Outcome {
     /// The service has these points.
     Accepted(Batch),
     /// The service refused these points for a fault of their own.
-    Rejected(Batch, Failure),
+    Rejected(Batch, RequestError),
     /// The service refused this point alone for what nobody knows.
-    Parked(Batch, Failure),
+    Parked(Batch, RequestError),
     /// The same points will be sent again after a delay.
     Retrying {
         /// What the attempt ended with.
-        failure: Failure,
+        failure: RequestError,
         /// How long until the next one.
         delay: Duration,
     },
     /// The points are being sent in smaller parts.
-    Splitting(Failure),
+    Splitting(RequestError),
     /// Some points stay held: what the delivery has not delivered when it is done.
-    Held(Failure),
+    Held(RequestError),
 }
 
 impl Delivery {
@@ -109,7 +109,7 @@ impl Delivery {
         }
     }
 
-    /// The same, but an unknown refusal with this [`Failure::reason`] is not retried: it
+    /// The same, but an unknown refusal with this [`RequestError::reason`] is not retried: it
     /// has outlived its retries before.
     #[must_use]
     pub fn expecting(mut self, lasting: Option<Arc<str>>) -> Self {
@@ -135,7 +135,7 @@ impl Delivery {
     }
 
     /// Takes the answer to what [`Step::Send`] asked to send.
-    pub fn answer(&mut self, answer: Result<(), Failure>, rng: &mut impl Rng) -> Vec<Outcome> {
+    pub fn answer(&mut self, answer: Result<(), RequestError>, rng: &mut impl Rng) -> Vec<Outcome> {
         self.attempts += 1;
         let Some(part) = self.isolation.take() else {
             return Vec::new();
@@ -156,7 +156,7 @@ impl Delivery {
         outcomes
     }
 
-    fn failed(&mut self, part: Part, failure: Failure, rng: &mut impl Rng) -> Option<Outcome> {
+    fn failed(&mut self, part: Part, failure: RequestError, rng: &mut impl Rng) -> Option<Outcome> {
         let reason = match failure.verdict() {
             Verdict::Retry { after } if self.retries < self.retry.max => {
                 return Some(self.again(part, failure, after, rng));
@@ -191,7 +191,7 @@ impl Delivery {
     }
 
     /// Whether an unknown refusal is worth a retry: only that of the whole is.
-    fn may_pass(&self, failure: &Failure) -> bool {
+    fn may_pass(&self, failure: &RequestError) -> bool {
         self.retries < self.retry.max
             && !self.retries_spent
             && self.lasting.as_deref() != Some(&*failure.reason())
@@ -205,7 +205,7 @@ impl Delivery {
     fn again(
         &mut self,
         part: Part,
-        failure: Failure,
+        failure: RequestError,
         after: Option<Duration>,
         rng: &mut impl Rng,
     ) -> Outcome {
@@ -217,7 +217,7 @@ impl Delivery {
         Outcome::Retrying { failure, delay }
     }
 
-    fn hold_all(&mut self, failure: Failure) -> Outcome {
+    fn hold_all(&mut self, failure: RequestError) -> Outcome {
         self.isolation.give_up();
         self.refused_alone.clear();
         Outcome::Held(failure)

@@ -1,10 +1,10 @@
 //! What somebody can do about a failed request to CloudWatch, and which points it names.
 
-use retry_policy::{Failure, FailureKind, Remedy};
+use retry_policy::{Remedy, RequestError, RequestErrorKind};
 
 /// What somebody can do about it, for the log.
 #[must_use]
-pub fn hint(failure: &Failure) -> Option<&'static str> {
+pub fn hint(failure: &RequestError) -> Option<&'static str> {
     Some(match failure.remedy()? {
         Remedy::GiveCredentials => {
             "the credentials are gone or cannot be renewed; check the role, the profile or the AWS_* variables"
@@ -32,9 +32,9 @@ pub fn hint(failure: &Failure) -> Option<&'static str> {
 
 /// The positions of the points that the service names as bad, ascending, counted from 0.
 #[must_use]
-pub fn named_members(failure: &Failure) -> Vec<usize> {
+pub fn named_members(failure: &RequestError) -> Vec<usize> {
     match &failure.kind {
-        FailureKind::Refused { message, .. } => members_in(message),
+        RequestErrorKind::Rejected { message, .. } => members_in(message),
         _ => Vec::new(),
     }
 }
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn hint_names_what_is_to_be_done() {
         let refused = |code: &str| {
-            Failure::from(FailureKind::Refused {
+            RequestError::from(RequestErrorKind::Rejected {
                 status: 403,
                 code: code.to_owned(),
                 message: String::new(),
@@ -74,8 +74,8 @@ mod tests {
             (refused("RequestExpired"), "clock"),
             (refused("SignatureDoesNotMatch"), "AWS_SECRET_ACCESS_KEY"),
             (refused(""), "HTTPS_PROXY"),
-            (FailureKind::NoAnswer.into(), "network"),
-            (FailureKind::NoCredentials.into(), "credentials"),
+            (RequestErrorKind::NoResponse.into(), "network"),
+            (RequestErrorKind::NoCredentials.into(), "credentials"),
         ] {
             let hint = hint(&failure).unwrap();
             assert!(hint.contains(part), "{failure}: {hint}");

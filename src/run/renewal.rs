@@ -1,42 +1,49 @@
-//! The slots of new entries: what did not change keeps its state.
+//! The scheduled of new entries: what did not change keeps its state.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::slot::Slot;
+use super::scheduled_metric::ScheduledMetric;
 use crate::config::Entry;
 
-/// A slot for each entry: the old one of the same entry, or a new one.
-pub(super) fn renewed(old: &[Arc<Slot>], entries: Vec<Entry>) -> Vec<Arc<Slot>> {
+/// A scheduled for each entry: the old one of the same entry, or a new one.
+pub(super) fn renewed(
+    old: &[Arc<ScheduledMetric>],
+    entries: Vec<Entry>,
+) -> Vec<Arc<ScheduledMetric>> {
     let mut same = HashMap::<_, Vec<_>>::new();
     // Of equals, the first is taken first.
-    for slot in old.iter().rev() {
-        same.entry(slot.entry.identity()).or_default().push(slot);
+    for scheduled in old.iter().rev() {
+        same.entry(scheduled.entry.identity())
+            .or_default()
+            .push(scheduled);
     }
     let kept = entries
         .iter()
         .map(|entry| same.get_mut(&entry.identity()).and_then(Vec::pop));
     let kept: Vec<_> = kept.collect();
-    let slots = entries.into_iter().zip(kept).map(|(entry, kept)| {
+    let scheduled = entries.into_iter().zip(kept).map(|(entry, kept)| {
         Arc::new(match kept {
-            Some(slot) => slot.renewed(entry),
-            None => Slot::new(entry),
+            Some(scheduled) => scheduled.renewed(entry),
+            None => ScheduledMetric::new(entry),
         })
     });
-    collected(slots)
+    collected(scheduled)
 }
 
-/// A slot for each entry.
-pub(super) fn new(entries: Vec<Entry>) -> Vec<Arc<Slot>> {
-    let slots = entries.into_iter().map(|entry| Arc::new(Slot::new(entry)));
-    collected(slots)
+/// A scheduled for each entry.
+pub(super) fn new(entries: Vec<Entry>) -> Vec<Arc<ScheduledMetric>> {
+    let scheduled = entries
+        .into_iter()
+        .map(|entry| Arc::new(ScheduledMetric::new(entry)));
+    collected(scheduled)
 }
 
 /// They may be collected where the entries were, which took twelve times the room.
-fn collected(slots: impl Iterator<Item = Arc<Slot>>) -> Vec<Arc<Slot>> {
-    let mut slots: Vec<_> = slots.collect();
-    slots.shrink_to_fit();
-    slots
+fn collected(scheduled: impl Iterator<Item = Arc<ScheduledMetric>>) -> Vec<Arc<ScheduledMetric>> {
+    let mut scheduled: Vec<_> = scheduled.collect();
+    scheduled.shrink_to_fit();
+    scheduled
 }
 
 #[cfg(test)]
@@ -61,8 +68,8 @@ mod tests {
     fn same_entry_keeps_its_source_wherever_it_moves_and_another_does_not() {
         let old = new(of_values([1, 2, 2, 3].into_iter()));
         let renewed = renewed(&old, of_values([2, 4, 2, 2, 1].into_iter()));
-        let kept = renewed.iter().map(|slot| {
-            let source = &slot.entry.source;
+        let kept = renewed.iter().map(|scheduled| {
+            let source = &scheduled.entry.source;
             old.iter()
                 .position(|old| Arc::ptr_eq(&old.entry.source, source))
         });

@@ -8,19 +8,20 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use cloudwatch_metric::{Namespace, Point};
-use cron_schedule::{Beat, Schedule};
+use cron_schedule::{Schedule, TickRate};
 use diagnostics::chain;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use metric_source::{Resources, Tick};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, interval_at};
 use tracing::error;
 
 use super::renewal::{self, renewed};
-use super::slot::{Sampled, Slot};
-use crate::config::{Entry, beat};
+use super::scheduled_metric::{Sampled, ScheduledMetric};
+use super::shared_outbox::SharedOutbox;
+use crate::config::{Entry, tick_rate};
 use crate::health::Status;
 
 /// How often the points of a tick are handed over until the last is there. What is due
@@ -42,17 +43,17 @@ pub(super) enum Which {
 
 /// The entries and the ticks that are being sampled.
 pub(super) struct Sampler {
-    slots: Vec<Arc<Slot>>,
+    scheduled: Vec<Arc<ScheduledMetric>>,
     timeout: Duration,
     resources: Arc<Resources>,
     status: Arc<Status>,
     /// Each gives what it was, by namespace.
     ticks: JoinSet<BTreeMap<Namespace, Yield>>,
-    /// What the ticks hand over.
-    points: (mpsc::Sender<Vec<Point>>, mpsc::Receiver<Vec<Point>>),
+    /// What the ticks put their points into.
+    outbox: Arc<SharedOutbox>,
     /// Told when the ticks under way shall end with what they have.
     enough: watch::Sender<bool>,
-    unsampled: Arc<AtomicU64>,
+    failed_samples: Arc<AtomicU64>,
 }
 
 impl Sampler {
@@ -61,68 +62,69 @@ impl Sampler {
         timeout: Duration,
         resources: Arc<Resources>,
         status: Arc<Status>,
+        outbox: Arc<SharedOutbox>,
     ) -> Self {
         Self {
-            slots: renewal::new(entries),
+            scheduled: renewal::new(entries),
             timeout,
             resources,
             status,
             ticks: JoinSet::new(),
-            points: mpsc::channel(1),
+            outbox,
             enough: watch::Sender::new(false),
-            unsampled: Arc::default(),
+            failed_samples: Arc::default(),
         }
     }
 
     /// How often the schedules must be looked at.
-    pub(super) fn beat(&self) -> Beat {
-        beat(self.slots.iter().map(|slot| &slot.entry))
+    pub(super) fn tick_rate(&self) -> TickRate {
+        tick_rate(self.scheduled.iter().map(|scheduled| &scheduled.entry))
     }
 
     /// The schedules, each once.
     pub(super) fn schedules(&self) -> HashSet<Schedule> {
-        let schedules = self.slots.iter().map(|slot| &slot.entry.schedule);
+        let schedules = self
+            .scheduled
+            .iter()
+            .map(|scheduled| &scheduled.entry.schedule);
         schedules.cloned().collect()
     }
 
     /// The namespaces that are published in.
     pub(super) fn namespaces(&self) -> HashSet<Namespace> {
-        let namespaces = self.slots.iter().map(|slot| &slot.entry.metric.namespace);
+        let namespaces = self
+            .scheduled
+            .iter()
+            .map(|scheduled| &scheduled.entry.metric.namespace);
         namespaces.cloned().collect()
     }
 
     /// Begins to sample the tick of a moment.
     pub(super) fn start(&mut self, at: DateTime<Utc>, which: Which) {
-        let due = |slot: &&Arc<Slot>| which == Which::All || slot.entry.schedule.is_due(at);
-        let slots: Vec<_> = self.slots.iter().filter(due).cloned().collect();
-        if slots.is_empty() {
+        let due = |scheduled: &&Arc<ScheduledMetric>| {
+            which == Which::All || scheduled.entry.schedule.is_due(at)
+        };
+        let scheduled: Vec<_> = self.scheduled.iter().filter(due).cloned().collect();
+        if scheduled.is_empty() {
             return;
         }
         let begun = Gathering {
-            slots,
+            scheduled,
             tick: Tick::new(at, self.timeout, self.resources.clone()),
-            points: self.points.0.clone(),
+            outbox: self.outbox.clone(),
             enough: self.enough.subscribe(),
-            unsampled: self.unsampled.clone(),
+            failed_samples: self.failed_samples.clone(),
         };
         self.ticks.spawn(begun.gather());
     }
 
-    /// The next points that are there, of one tick; `None` if no tick is under way.
-    pub(super) async fn next(&mut self) -> Option<Vec<Point>> {
-        loop {
-            tokio::select! {
-                // First what is there: a tick hands over before it ends.
-                biased;
-                points = self.points.1.recv() => return points,
-                ended = self.ticks.join_next() => match ended? {
-                    Ok(yields) => self.report(yields),
-                    Err(failure) => {
-                        error!(error = chain(&failure), "sampling ended in disorder");
-                    }
-                }
-            }
+    /// Waits until a tick has ended; `None` if none is under way.
+    pub(super) async fn next(&mut self) -> Option<()> {
+        match self.ticks.join_next().await? {
+            Ok(yields) => self.report(yields),
+            Err(failure) => error!(error = chain(&failure), "sampling task panicked"),
         }
+        Some(())
     }
 
     /// Reports the namespaces that a tick gave no point for because sources failed.
@@ -138,7 +140,7 @@ impl Sampler {
         }
     }
 
-    /// The ticks under way end with what they have, which [`Sampler::next`] gives.
+    /// The ticks under way end with what they have, which is in the outbox then.
     pub(super) fn end_ticks(&self) {
         self.enough.send_replace(true);
     }
@@ -146,15 +148,15 @@ impl Sampler {
     /// Takes new entries; one that did not change keeps its state. Thousands take
     /// a while to compare, which is none of the only thread's business.
     pub(super) async fn replace(&mut self, entries: Vec<Entry>) {
-        let old = self.slots.clone();
+        let old = self.scheduled.clone();
         match spawn_blocking(move || renewed(&old, entries)).await {
-            Ok(slots) => {
-                let old = std::mem::replace(&mut self.slots, slots);
+            Ok(scheduled) => {
+                let old = std::mem::replace(&mut self.scheduled, scheduled);
                 spawn_blocking(move || drop(old));
             }
             Err(failure) => error!(
                 error = chain(&failure),
-                "entries cannot be replaced, the old ones stay"
+                "entries not replaced, keeping the old ones"
             ),
         }
     }
@@ -177,24 +179,26 @@ impl Sampler {
     }
 
     /// Tells of the sources that had nothing to give.
-    pub(super) fn tell_silent(&self) {
-        self.slots.iter().for_each(|slot| slot.tell_if_silent());
+    pub(super) fn log_silent(&self) {
+        self.scheduled
+            .iter()
+            .for_each(|scheduled| scheduled.log_if_silent());
     }
 
     /// How many values could not be had since the start; those of the ticks under way
     /// may still come.
-    pub(super) fn unsampled(&self) -> u64 {
-        self.unsampled.load(Ordering::Relaxed)
+    pub(super) fn failed_samples(&self) -> u64 {
+        self.failed_samples.load(Ordering::Relaxed)
     }
 }
 
 /// A tick that is being sampled.
 struct Gathering {
-    slots: Vec<Arc<Slot>>,
+    scheduled: Vec<Arc<ScheduledMetric>>,
     tick: Tick,
-    points: mpsc::Sender<Vec<Point>>,
+    outbox: Arc<SharedOutbox>,
     enough: watch::Receiver<bool>,
-    unsampled: Arc<AtomicU64>,
+    failed_samples: Arc<AtomicU64>,
 }
 
 /// What the sources of one namespace gave in a tick.
@@ -219,48 +223,48 @@ impl Yield {
 
 impl Gathering {
     async fn gather(mut self) -> BTreeMap<Namespace, Yield> {
-        for slot in &self.slots {
-            slot.entry.source.announce(&self.tick);
+        for scheduled in &self.scheduled {
+            scheduled.entry.source.announce(&self.tick);
         }
-        let samples = self.slots.iter().enumerate().map(async |(place, slot)| {
-            let sampled = slot.sample(&self.tick, &self.unsampled).await;
-            (place, sampled)
-        });
+        let samples = self
+            .scheduled
+            .iter()
+            .enumerate()
+            .map(async |(place, scheduled)| {
+                let sampled = scheduled.sample(&self.tick, &self.failed_samples).await;
+                (place, sampled)
+            });
         let mut yields = BTreeMap::<_, Yield>::new();
         let mut samples: FuturesUnordered<_> = samples.collect();
-        let mut hand_over = interval_at(Instant::now() + HAND_OVER, HAND_OVER);
-        let mut waited_for: BTreeSet<_> = (0..self.slots.len()).collect();
-        let mut gathered = Vec::new();
+        let mut hand_overs = interval_at(Instant::now() + HAND_OVER, HAND_OVER);
+        let mut waited_for: BTreeSet<_> = (0..self.scheduled.len()).collect();
+        // In the order of the entries.
+        let mut gathered = BTreeMap::new();
         loop {
             tokio::select! {
                 biased;
                 sample = samples.next() => match sample {
                     Some((place, mut sampled)) => {
                         waited_for.remove(&place);
-                        let namespace = &self.slots[place].entry.metric.namespace;
+                        let namespace = &self.scheduled[place].entry.metric.namespace;
                         yields.entry(namespace.clone()).or_default().add(&mut sampled);
-                        gathered.push((place, sampled.points));
+                        gathered.insert(place, sampled.points);
                     }
                     None => break,
                 },
                 _ = self.enough.changed() => break,
-                _ = hand_over.tick() => hand(&self.points, &mut gathered).await,
+                _ = hand_overs.tick() => self.outbox.push(all(&mut gathered)),
             }
         }
-        hand(&self.points, &mut gathered).await;
+        self.outbox.push(all(&mut gathered));
         for place in waited_for {
-            self.slots[place].give_up(&self.tick, &self.unsampled);
+            self.scheduled[place].give_up(&self.tick, &self.failed_samples);
         }
         yields
     }
 }
 
-/// Hands the points over in the order of their entries.
-async fn hand(points: &mpsc::Sender<Vec<Point>>, gathered: &mut Vec<(usize, Vec<Point>)>) {
-    gathered.sort_unstable_by_key(|(place, _)| *place);
-    let ready: Vec<_> = gathered.drain(..).flat_map(|(_, points)| points).collect();
-    if !ready.is_empty() {
-        // The sampler is gone only when its ticks are not wanted any more.
-        let _ = points.send(ready).await;
-    }
+fn all(gathered: &mut BTreeMap<usize, Vec<Point>>) -> Vec<Point> {
+    let gathered = std::mem::take(gathered);
+    gathered.into_values().flatten().collect()
 }

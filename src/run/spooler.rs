@@ -1,22 +1,25 @@
-//! Keeps the spool to what the store holds. The disk is read and written on a thread of its
+//! Keeps the spool to what the outbox holds. The disk is read and written on a thread of its
 //! own, which names being resolved and sources that hang cannot take: a disk that is slow or
 //! hangs holds up no tick, and what is sent for [`PATIENCE`] only.
 
 use std::any::Any;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self as requests, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diagnostics::chain;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-use super::millis;
-use super::store::SharedStore;
-use crate::spool::{Event, SpoolError, Synced};
+use super::shared_outbox::{SharedOutbox, log_dropped};
+use crate::format::millis;
+use crate::outbox::{Limits, Outbox};
+use crate::spool::{Damage, Event, Opened, Spool, SpoolError, Synced};
 
 /// How long the disk may take for one write before it counts as hanging. Network file
 /// systems stall for a second or two when all is well.
@@ -25,11 +28,51 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 const HINT: &str =
     "free some space or see to the disk; until then the points are held in memory only";
 
+/// An outbox with these limits, with what an earlier process left in the folder and the
+/// thread that writes there, if a folder is given.
+pub(super) async fn open(
+    limits: Limits,
+    dir: Option<PathBuf>,
+    now: DateTime<Utc>,
+) -> Result<(Outbox, Option<SpoolThread>), SpoolError> {
+    let Some(dir) = dir else {
+        return Ok((Outbox::new(limits), None));
+    };
+    let open = move || {
+        let Opened {
+            mut spool,
+            outbox,
+            restored,
+            lost,
+            damage,
+        } = Spool::open(&dir, limits, now)?;
+        let sync = move |mut outbox: &SharedOutbox| spool.sync(&mut outbox);
+        Ok(((outbox, restored, lost, damage), sync))
+    };
+    let ((outbox, restored, lost, damage), thread) = SpoolThread::open(open).await?;
+    log_opened(restored, damage);
+    lost.iter().for_each(log_dropped);
+    Ok((outbox, Some(thread)))
+}
+
+fn log_opened(restored: usize, damage: Option<Damage>) {
+    if let Some(damage) = damage {
+        warn!(
+            bytes_skipped = damage.bytes,
+            points_lost = damage.points,
+            "spool was damaged"
+        );
+    }
+    if restored > 0 {
+        info!(points = restored, "spool read");
+    }
+}
+
 /// The thread on which the disk is read and written.
 pub(super) struct SpoolThread {
-    /// Asks it to write what a store holds. One that waits is enough: it is written as it
+    /// Asks it to write what an outbox holds. One that waits is enough: it is written as it
     /// is then.
-    requests: SyncSender<Arc<SharedStore>>,
+    requests: SyncSender<Arc<SharedOutbox>>,
     written: mpsc::Receiver<Synced>,
     thread: JoinHandle<()>,
 }
@@ -42,10 +85,10 @@ impl SpoolThread {
     ) -> Result<(T, Self), SpoolError>
     where
         T: Send + 'static,
-        S: FnMut(&SharedStore) -> Synced + 'static,
+        S: FnMut(&SharedOutbox) -> Synced + 'static,
     {
         let (opened, answer) = oneshot::channel();
-        let (requests, requested) = requests::sync_channel::<Arc<SharedStore>>(1);
+        let (requests, requested) = requests::sync_channel::<Arc<SharedOutbox>>(1);
         let (writes, written) = mpsc::channel(1);
         let work = move || {
             let (with, mut sync) = match open() {
@@ -56,8 +99,8 @@ impl SpoolThread {
                 // The run was stopped meanwhile.
                 return;
             }
-            while let Ok(store) = requested.recv() {
-                if writes.blocking_send(sync(&store)).is_err() {
+            while let Ok(outbox) = requested.recv() {
+                if writes.blocking_send(sync(&outbox)).is_err() {
                     break;
                 }
             }
@@ -90,10 +133,10 @@ impl SpoolThread {
     }
 }
 
-/// What the disk holds of a store.
+/// What the disk holds of an outbox.
 #[derive(Clone, Copy, Debug, Default)]
 struct OnDisk {
-    /// The last revision of the store that was written, or could not be.
+    /// The last revision of the outbox that was written, or could not be.
     revision: u64,
     /// Set while the disk refuses what it is given.
     refuses: bool,
@@ -108,21 +151,21 @@ pub(super) struct Spooler {
 }
 
 impl Spooler {
-    /// Begins a task that has every change of a store written.
+    /// Begins a task that has every change of an outbox written.
     pub(super) fn start(
         thread: SpoolThread,
-        store: Arc<SharedStore>,
+        outbox: Arc<SharedOutbox>,
         patience: Duration,
         tasks: &mut JoinSet<()>,
     ) -> Self {
         let (sender, on_disk) = watch::channel(OnDisk::default());
-        let mut changes = store.lock().changes();
+        let mut changes = outbox.changes();
         // What was read of an earlier process may be on disk as it is, or not.
         changes.mark_changed();
         let stop = Arc::new(Notify::new());
         let writing = Writing {
             changes,
-            store,
+            outbox,
             on_disk: sender,
             patience,
             stop: stop.clone(),
@@ -136,16 +179,16 @@ impl Spooler {
         self.stop.notify_one();
     }
 
-    /// Waits until a revision of the store is on disk, or the disk is known not to take
+    /// Waits until a revision of the outbox is on disk, or the disk is known not to take
     /// it; a disk that hangs is waited for once.
-    pub(super) async fn settle(&self, revision: u64) {
+    pub(super) async fn wait_durable(&self, revision: u64) {
         let mut on_disk = self.on_disk.clone();
         let settled = on_disk.wait_for(|disk| disk.revision >= revision || disk.hangs);
         // The writing has ended only if it panicked, which was told.
         let _ = settled.await;
     }
 
-    /// Whether all of a revision of the store is on disk.
+    /// Whether all of a revision of the outbox is on disk.
     pub(super) fn holds(&self, revision: u64) -> bool {
         let disk = *self.on_disk.borrow();
         disk.revision == revision && !disk.refuses && !disk.hangs
@@ -154,7 +197,7 @@ impl Spooler {
 
 struct Writing {
     changes: watch::Receiver<()>,
-    store: Arc<SharedStore>,
+    outbox: Arc<SharedOutbox>,
     on_disk: watch::Sender<OnDisk>,
     patience: Duration,
     stop: Arc<Notify>,
@@ -171,28 +214,28 @@ impl Writing {
                 () = self.stop.notified() => break,
             }
             // There is room: the last request was answered.
-            let _ = thread.requests.try_send(self.store.clone());
+            let _ = thread.requests.try_send(self.outbox.clone());
             let written = match timeout(self.patience, thread.written.recv()).await {
                 Ok(written) => written,
                 Err(_) => {
-                    self.tell_hanging();
+                    self.log_hanging();
                     thread.written.recv().await
                 }
             };
             let Some(written) = written else {
                 break;
             };
-            self.tell_written(written);
+            self.log_written(written);
         }
         if let Err(panic) = thread.end().await {
-            tell_panicked(&*panic, self.store.lock().held());
+            log_panicked(&*panic, self.outbox.lock().len());
         }
     }
 
-    fn tell_hanging(&self) {
+    fn log_hanging(&self) {
         self.on_disk.send_modify(|disk| disk.hangs = true);
         error!(
-            points_held = self.store.lock().held(),
+            points_held = self.outbox.lock().len(),
             error = "the disk does not answer",
             waited_ms = millis(self.patience),
             hint = HINT,
@@ -200,9 +243,9 @@ impl Writing {
         );
     }
 
-    fn tell_written(&self, written: Synced) {
+    fn log_written(&self, written: Synced) {
         let Synced { revision, event } = written;
-        let points = self.store.lock().held();
+        let points = self.outbox.lock().len();
         let before = *self.on_disk.borrow();
         let refuses = match &event {
             Some(Event::Degraded(failure)) => {
@@ -218,7 +261,7 @@ impl Writing {
             None => before.refuses,
         };
         if (before.refuses || before.hangs) && !refuses {
-            info!(points_held = points, "spool healed");
+            info!(points_held = points, "spool recovered");
         }
         self.on_disk.send_replace(OnDisk {
             revision,
@@ -228,7 +271,7 @@ impl Writing {
     }
 }
 
-fn tell_panicked(panic: &(dyn Any + Send), points: usize) {
+fn log_panicked(panic: &(dyn Any + Send), points: usize) {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
     error!(
@@ -248,20 +291,17 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::outbox::{Lend, Limits, Outbox};
-    use crate::run::store::Store;
-    use crate::run::store::tests::point;
+    use crate::outbox::Lend;
+    use crate::run::shared_outbox::tests::{holding, point};
 
-    fn store() -> Arc<SharedStore> {
-        let (points, bytes) = (100, usize::MAX);
-        let outbox = Outbox::new(Limits { points, bytes });
-        Arc::new(SharedStore::new(Store::new(outbox)))
+    fn outbox() -> Arc<SharedOutbox> {
+        Arc::new(holding(100))
     }
 
-    /// Gives the store one more point and tells its revision.
-    fn push(store: &SharedStore) -> u64 {
-        store.lock().push(vec![point()]);
-        store.lock().revision()
+    /// Gives the outbox one more point and tells its revision.
+    fn push(outbox: &SharedOutbox) -> u64 {
+        outbox.push(vec![point()]);
+        outbox.lock().revision()
     }
 
     fn degraded() -> Event {
@@ -271,36 +311,36 @@ mod tests {
         })
     }
 
-    /// Begins to have the store written by `sync`, which is given how many points it holds.
+    /// Begins to have the outbox written by `sync`, which is given how many points it holds.
     async fn start(
         mut sync: impl FnMut(usize) -> Option<Event> + Send + 'static,
-        store: &Arc<SharedStore>,
+        outbox: &Arc<SharedOutbox>,
         patience: Duration,
         tasks: &mut JoinSet<()>,
     ) -> Spooler {
-        let sync = move |mut store: &SharedStore| {
-            let (revision, held) = store.lend(|outbox| (outbox.revision(), outbox.len()));
+        let sync = move |mut outbox: &SharedOutbox| {
+            let (revision, held) = outbox.lend(|outbox| (outbox.revision(), outbox.len()));
             let event = sync(held);
             Synced { revision, event }
         };
         let opened = SpoolThread::open(|| Ok(((), sync))).await;
         let ((), thread) = opened.unwrap_or_else(|error| panic!("{error}"));
-        Spooler::start(thread, store.clone(), patience, tasks)
+        Spooler::start(thread, outbox.clone(), patience, tasks)
     }
 
     #[tokio::test]
     async fn settled_revision_is_on_disk() {
-        let (store, mut tasks) = (store(), JoinSet::new());
+        let (outbox, mut tasks) = (outbox(), JoinSet::new());
         let (written, writes) = mpsc::channel();
         let sync = move |held| {
             written.send(held).unwrap();
             None
         };
-        let spooler = start(sync, &store, PATIENCE, &mut tasks).await;
+        let spooler = start(sync, &outbox, PATIENCE, &mut tasks).await;
         for count in 1..=3 {
-            let revision = push(&store);
+            let revision = push(&outbox);
             assert!(!spooler.holds(revision));
-            spooler.settle(revision).await;
+            spooler.wait_durable(revision).await;
             assert!(spooler.holds(revision));
             assert_eq!(writes.try_iter().last(), Some(count));
         }
@@ -308,7 +348,7 @@ mod tests {
 
     #[tokio::test]
     async fn disk_that_hangs_is_waited_for_once_and_gets_the_newest_then() {
-        let (store, mut tasks) = (store(), JoinSet::new());
+        let (outbox, mut tasks) = (outbox(), JoinSet::new());
         let (go_on, hanging) = mpsc::channel();
         let (written, mut writes) = tokio::sync::mpsc::unbounded_channel();
         let sync = move |held| {
@@ -317,17 +357,17 @@ mod tests {
             None
         };
         let patience = Duration::from_millis(20);
-        let spooler = start(sync, &store, patience, &mut tasks).await;
+        let spooler = start(sync, &outbox, patience, &mut tasks).await;
         for _ in 0..3 {
-            let revision = push(&store);
-            spooler.settle(revision).await;
+            let revision = push(&outbox);
+            spooler.wait_durable(revision).await;
             assert!(!spooler.holds(revision));
         }
         go_on.send(()).unwrap();
         go_on.send(()).unwrap();
         assert_eq!(writes.recv().await, Some(1));
         assert_eq!(writes.recv().await, Some(3));
-        let revision = store.lock().revision();
+        let revision = outbox.lock().revision();
         let mut on_disk = spooler.on_disk.clone();
         let answered = on_disk.wait_for(|disk| disk.revision == revision && !disk.hangs);
         answered.await.unwrap();
@@ -336,39 +376,39 @@ mod tests {
 
     #[tokio::test]
     async fn refused_write_settles_but_does_not_hold() {
-        let (store, mut tasks) = (store(), JoinSet::new());
+        let (outbox, mut tasks) = (outbox(), JoinSet::new());
         let mut events = vec![None, Some(Event::Healed), None, Some(degraded())];
         let sync = move |_| events.pop().unwrap();
-        let spooler = start(sync, &store, PATIENCE, &mut tasks).await;
+        let spooler = start(sync, &outbox, PATIENCE, &mut tasks).await;
         for holds in [false, false, true, true] {
-            let revision = push(&store);
-            spooler.settle(revision).await;
+            let revision = push(&outbox);
+            spooler.wait_durable(revision).await;
             assert_eq!(spooler.holds(revision), holds);
         }
     }
 
     #[tokio::test]
     async fn panic_of_the_spool_holds_nothing_up() {
-        let (store, mut tasks) = (store(), JoinSet::new());
+        let (outbox, mut tasks) = (outbox(), JoinSet::new());
         let sync = |_| panic!("on purpose");
-        let spooler = start(sync, &store, PATIENCE, &mut tasks).await;
-        let revision = push(&store);
-        spooler.settle(revision).await;
+        let spooler = start(sync, &outbox, PATIENCE, &mut tasks).await;
+        let revision = push(&outbox);
+        spooler.wait_durable(revision).await;
         assert!(!spooler.holds(revision));
         tasks.join_next().await.unwrap().unwrap();
     }
 
     #[tokio::test]
     async fn thread_has_let_go_of_the_folder_when_the_task_has_ended() {
-        let (store, mut tasks) = (store(), JoinSet::new());
+        let (outbox, mut tasks) = (outbox(), JoinSet::new());
         let folder = Arc::new(());
         let held = folder.clone();
         let sync = move |_| {
             let _ = &held;
             None
         };
-        let spooler = start(sync, &store, PATIENCE, &mut tasks).await;
-        push(&store);
+        let spooler = start(sync, &outbox, PATIENCE, &mut tasks).await;
+        push(&outbox);
         spooler.stop();
         tasks.join_next().await.unwrap().unwrap();
         assert_eq!(Arc::strong_count(&folder), 1);
@@ -382,10 +422,10 @@ mod tests {
         let (go_on, hanging) = mpsc::channel::<()>();
         runtime.unwrap().block_on(async {
             let other = tokio::task::spawn_blocking(move || hanging.recv());
-            let (store, mut tasks) = (store(), JoinSet::new());
-            let spooler = start(|_| None, &store, PATIENCE, &mut tasks).await;
-            let revision = push(&store);
-            spooler.settle(revision).await;
+            let (outbox, mut tasks) = (outbox(), JoinSet::new());
+            let spooler = start(|_| None, &outbox, PATIENCE, &mut tasks).await;
+            let revision = push(&outbox);
+            spooler.wait_durable(revision).await;
             assert!(spooler.holds(revision));
             go_on.send(()).unwrap();
             other.await.unwrap().unwrap();

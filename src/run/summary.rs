@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::{millis, rfc3339};
-use crate::outbox::Losses;
+use crate::format::{millis, rfc3339};
+use crate::outbox::Dropped;
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Summary {
     /// Points that the service accepted.
     pub sent: u64,
     /// Points that were lost.
-    pub losses: Losses,
+    pub dropped: Dropped,
     /// Points that are still held.
     pub unsent: usize,
     /// The oldest and the newest moment of those.
@@ -22,14 +22,14 @@ pub struct Summary {
     /// Whether those are on disk.
     pub spooled: bool,
     /// Values that could not be had.
-    pub unsampled: u64,
+    pub failed_samples: u64,
 }
 
 impl Summary {
     /// Whether every value was had and every point accepted.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.unsent == 0 && self.unsampled == 0 && self.losses.total() == 0
+        self.unsent == 0 && self.failed_samples == 0 && self.dropped.total() == 0
     }
 
     /// The closing line.
@@ -37,12 +37,12 @@ impl Summary {
         let (from, to) = self.span.unzip();
         info!(
             points_sent = self.sent,
-            points_dropped = self.losses.total(),
+            points_dropped = self.dropped.total(),
             points_unsent = self.unsent,
             unsent_from = from.map(rfc3339),
             unsent_to = to.map(rfc3339),
             unsent_on_disk = (self.unsent > 0).then_some(self.spooled),
-            values_missed = (self.unsampled > 0).then_some(self.unsampled),
+            values_missed = (self.failed_samples > 0).then_some(self.failed_samples),
             uptime_ms = millis(uptime),
             "stopped"
         );

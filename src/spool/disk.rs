@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fsync, open, openat, renameat, u
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::SpoolError;
+use super::error::SpoolError;
 
 #[cfg(test)]
 pub(super) mod memory;

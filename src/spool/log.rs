@@ -4,7 +4,7 @@ use std::io;
 
 use super::disk::{Disk, DiskFile};
 use super::record::{self, END_LEN, HEADER_LEN};
-use crate::outbox::{Held, Removed};
+use crate::outbox::{QueuedPoint, Removed};
 
 /// How many dead records are let be, whatever the number of points: writing the file
 /// anew waits for the disk three times, so it should be seldom.
@@ -43,7 +43,10 @@ impl Log {
 
     /// Writes a new file, which is on disk but not yet in its place. `next` gives the
     /// points to write, some at a time, and none at their end.
-    pub(super) fn create(disk: &mut dyn Disk, next: impl FnMut() -> Vec<Held>) -> io::Result<Self> {
+    pub(super) fn create(
+        disk: &mut dyn Disk,
+        next: impl FnMut() -> Vec<QueuedPoint>,
+    ) -> io::Result<Self> {
         let mut log = Self::resume(disk.create()?, HEADER_LEN as u64, 0, 0);
         let written = log.fill(next);
         if written.is_err() {
@@ -53,7 +56,7 @@ impl Log {
         written.map(|()| log)
     }
 
-    fn fill(&mut self, mut next: impl FnMut() -> Vec<Held>) -> io::Result<()> {
+    fn fill(&mut self, mut next: impl FnMut() -> Vec<QueuedPoint>) -> io::Result<()> {
         self.file.write_at(&record::header(), 0)?;
         loop {
             let held = next();
@@ -95,7 +98,7 @@ impl Log {
     }
 
     /// Adds points, which are on disk after the next [`Log::flush`].
-    pub(super) fn add(&mut self, added: &[Held]) -> io::Result<()> {
+    pub(super) fn add(&mut self, added: &[QueuedPoint]) -> io::Result<()> {
         self.append(|log| log.write(added))
     }
 
@@ -134,7 +137,7 @@ impl Log {
     }
 
     /// Writes points and the end mark, a chunk at a time.
-    fn write(&mut self, added: &[Held]) -> io::Result<()> {
+    fn write(&mut self, added: &[QueuedPoint]) -> io::Result<()> {
         let mut at = self.end;
         let mut bytes = Vec::new();
         for held in added {

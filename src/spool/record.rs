@@ -20,7 +20,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use cloudwatch_metric::{Dimension, Dimensions, Metric, Point, Resolution, Value};
 
-use crate::outbox::{Held, Id};
+use crate::outbox::{Id, QueuedPoint};
 
 /// The version that this program writes, and the newest that it reads.
 pub(super) const VERSION: u32 = 1;
@@ -53,7 +53,7 @@ const KIND_END: u8 = 3;
 #[derive(Debug, PartialEq)]
 pub(super) enum Record {
     /// A point is held.
-    Point(Held),
+    Point(QueuedPoint),
     /// Of the points before this record, those with these ids are held no more.
     Removed(RangeInclusive<Id>),
     /// So many points are held, and nothing behind this record counts.
@@ -79,7 +79,7 @@ pub(super) fn version(file: &[u8]) -> Option<u32> {
 }
 
 /// Writes that a point is held.
-pub(super) fn put_point(out: &mut Vec<u8>, held: &Held) {
+pub(super) fn put_point(out: &mut Vec<u8>, held: &QueuedPoint) {
     let Point { metric, at, value } = &held.point;
     put(out, KIND_POINT, |out| {
         out.extend(held.id.to_le_bytes());
@@ -188,7 +188,7 @@ impl<'a> Body<'a> {
         self.0.is_empty().then_some(record)
     }
 
-    fn held(&mut self) -> Option<Held> {
+    fn held(&mut self) -> Option<QueuedPoint> {
         let id = self.id()?;
         let at = DateTime::from_timestamp(i64::from_le_bytes(self.array()?), 0)?;
         let value = Value::try_from(f64::from_le_bytes(self.array()?)).ok()?;
@@ -206,7 +206,7 @@ impl<'a> Body<'a> {
         };
         let metric = Arc::new(metric);
         let point = Point { metric, at, value };
-        Some(Held { id, point })
+        Some(QueuedPoint { id, point })
     }
 
     /// The dimensions fill the rest of the record.

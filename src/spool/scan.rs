@@ -3,10 +3,19 @@
 use std::io;
 use std::ops::Range;
 
-use super::Damage;
 use super::disk::DiskFile;
 use super::record::{self, HEADER_LEN, RECORD_MAX, Record, VERSION};
 use crate::outbox::Restoring;
+
+/// What of a spool could not be read. It is gone: the next write leaves it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Bytes that were passed over.
+    pub bytes: u64,
+    /// How many points were lost with them; unknown if the end of the file is among
+    /// what was lost, as it is when a write was cut short.
+    pub points: Option<u64>,
+}
 
 /// How much of the file is in memory at a time: two records of any length.
 const WINDOW: usize = 2 * RECORD_MAX;

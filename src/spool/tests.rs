@@ -5,7 +5,7 @@ use cloudwatch_metric::{Metric, Namespace, Point, Resolution, Unit, Value};
 
 use super::disk::memory::{Memory, Step};
 use super::*;
-use crate::outbox::{Held, Id};
+use crate::outbox::{Id, QueuedPoint};
 
 mod bounds;
 mod crash;
@@ -66,12 +66,12 @@ fn open(disk: &Memory) -> Opened {
 }
 
 /// What an outbox holds, in order of arrival.
-fn held(outbox: &Outbox) -> Vec<Held> {
+fn held(outbox: &Outbox) -> Vec<QueuedPoint> {
     outbox.held().collect()
 }
 
 /// What the next process would hold.
-fn on_disk(disk: &Memory) -> Vec<Held> {
+fn on_disk(disk: &Memory) -> Vec<QueuedPoint> {
     let opened = open(&Memory::holding(&disk.content()));
     assert_eq!(opened.damage, None);
     held(&opened.outbox)
@@ -143,7 +143,7 @@ fn lowered_limit_drops_the_oldest_from_disk_too() {
     opened.spool.sync(&mut opened.outbox);
     let mut opened = open_within(disk.clone(), 3).unwrap();
     assert_eq!((opened.restored, opened.outbox.len()), (4, 3));
-    assert_eq!(opened.outbox.losses().overflowed, 1);
+    assert_eq!(opened.outbox.dropped().overflowed, 1);
     assert_synced(&mut opened.spool, &mut opened.outbox, &disk);
 }
 

@@ -248,7 +248,7 @@ def run(arguments, folder, report):
             watch.peak <= MEMORY_MAX, f"{watch.peak / MIB:.1f} MiB",
         )
         report.check(
-            f"health is told within {HEALTH_MAX} s",
+            f"health answered within {HEALTH_MAX} s",
             watch.asked and watch.longest <= HEALTH_MAX, f"{watch.longest:.2f} s at most, {watch.asked} answers",
         )
         report.check(

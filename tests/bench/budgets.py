@@ -251,7 +251,7 @@ def full_buffer(bench):
         # Nothing new but one metric, whose tick goes first.
         bench.crontab("outage", 1)
         program.reload()
-        program.wait_for("crontab read again")
+        program.wait_for("crontab reloaded")
         failures = len(program.log("publish failed"))
         program.wait_for("publish failed", failures + 1)
         bench.row(f"resident memory, {HELD} points held, at most", program.memory("VmHWM") / MIB, 16, "MiB")

@@ -121,7 +121,7 @@ def test_spool_volume_belongs_to_the_user(project):
 def test_crontab_is_read_again(project):
     until("a publish", lambda: project.log("published"))
     project.compose("kill", "-s", "HUP", "cw-publisher")
-    until("the crontab", lambda: project.log("crontab read again"))
+    until("the crontab", lambda: project.log("crontab reloaded"))
 
 
 def test_stop_is_clean():

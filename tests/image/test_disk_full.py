@@ -29,7 +29,7 @@ def test_space_that_returns_takes_what_was_held_in_memory(endpoint, tmp_path):
         last = container.wait_for("publish failed", failures + 3)[-1]
         assert last["points_held"] > failed["points_held"], "it goes on in memory"
         filler.unlink()
-        (healed,) = container.wait_for("spool healed")
+        (healed,) = container.wait_for("spool recovered")
         assert healed["points_held"] > last["points_held"]
         assert len(container.log("spool failed")) == 1, "said once"
         # As a kill at this moment would leave it; the disk goes with the container.

@@ -59,7 +59,7 @@ def test_full_disk_costs_no_point_and_heals(endpoint, tmp_path):
         assert len(container.log("spool failed")) == 1, "said once"
         endpoint.start()
         container.wait_for("recovered")
-        container.wait_for("spool healed")
+        container.wait_for("spool recovered")
         container.stop()
         assert container.exit_code() == 0
         (closing,) = container.log("stopped")

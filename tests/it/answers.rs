@@ -143,7 +143,7 @@ async fn credentials_without_end_are_read_in_part() {
         .with("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &service.url)
         .start();
-    let line = publisher.line("credentials not resolved, retrying").await;
+    let line = publisher.line("credentials unavailable, retrying").await;
     let error = text(&line, "error");
     assert!(
         error.contains("the answer is longer than 64 KiB"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cloudwatch_local::{CloudWatchLocal, Fault};
 use cw_publisher::config::HealthAddr;
-use cw_publisher::health::{AskError, Place, PlaceError, Server, Status, ask};
+use cw_publisher::health::{AskError, HealthEndpoint, PlaceError, Server, Status, ask};
 use cw_publisher::ticker::SystemClock;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -14,11 +14,11 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 async fn serve(status: Arc<Status>) -> Server {
-    let place = Place::Http("127.0.0.1:0".to_owned());
+    let place = HealthEndpoint::Http("127.0.0.1:0".to_owned());
     Server::start(&place, status, SystemClock).await.unwrap()
 }
 
-async fn get(place: &Place, path: &str) -> String {
+async fn get(place: &HealthEndpoint, path: &str) -> String {
     let mut stream = TcpStream::connect(place.to_string()).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -97,7 +97,7 @@ async fn publisher_that_cannot_publish_is_unhealthy_until_it_can() {
     let endpoint = CloudWatchLocal::builder().start().await.unwrap();
     endpoint.fail_always(Fault::error(403, "AccessDenied", "not you"));
     let mut publisher = Publisher::start(&endpoint);
-    let told = publisher.wait_for("health is told").await;
+    let told = publisher.wait_for("health endpoint listening").await;
     let addr = told["place"].as_str().unwrap().to_owned();
     // Each second adds a failed tick; on a busy machine two may fail as one.
     let mut said = String::new();
@@ -112,7 +112,7 @@ async fn publisher_that_cannot_publish_is_unhealthy_until_it_can() {
     assert!(said.starts_with("unhealthy: "), "{said}");
     assert!(said.contains("AccessDenied"), "{said}");
     assert_eq!(said.lines().count(), 1);
-    let place = Place::Http(addr.clone());
+    let place = HealthEndpoint::Http(addr.clone());
     let metrics = get(&place, "/metrics").await;
     assert!(metrics.contains("\ncw_publisher_healthy 0\n"), "{metrics}");
 
@@ -138,7 +138,7 @@ async fn port_that_is_taken_ends_the_publisher() {
     let output = output.await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let log = String::from_utf8(output.stdout).unwrap();
-    assert!(log.contains("cannot tell the health there"), "{log}");
+    assert!(log.contains("health endpoint unavailable"), "{log}");
     assert!(log.contains(&addr), "{log}");
 }
 
@@ -162,7 +162,7 @@ async fn health_is_not_claimed_when_nobody_can_be_asked() {
 #[tokio::test]
 async fn stranger_that_answers_is_told_from_a_publisher() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let place = Place::Http(listener.local_addr().unwrap().to_string());
+    let place = HealthEndpoint::Http(listener.local_addr().unwrap().to_string());
     let stranger = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let _ = stream.read(&mut [0; 1024]).await.unwrap();
@@ -219,7 +219,7 @@ fn become_user(id: u32) {
 
 /// What `ask` says to this user.
 #[cfg(target_os = "linux")]
-fn asked_as(user: u32, place: &Place) -> Result<String, String> {
+fn asked_as(user: u32, place: &HealthEndpoint) -> Result<String, String> {
     let place = place.clone();
     let asking = std::thread::spawn(move || {
         become_user(user);
@@ -241,7 +241,7 @@ fn local_socket_of_another_user_is_not_believed() {
         return;
     }
     let name = format!("cw-publisher/test/{}/owned", std::process::id());
-    let place = Place::Local(name);
+    let place = HealthEndpoint::Local(name);
     let served = place.clone();
     let (ready, is_ready) = std::sync::mpsc::channel();
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
@@ -274,7 +274,7 @@ async fn publisher_whose_only_source_fails_is_unhealthy_and_says_why() {
     let endpoint = CloudWatchLocal::builder().start().await.unwrap();
     let mut publisher =
         Publisher::start_with(&endpoint, &[("METRIC_VALUE", "file:/nowhere/depth")]);
-    let told = publisher.wait_for("health is told").await;
+    let told = publisher.wait_for("health endpoint listening").await;
     let addr = told["place"].as_str().unwrap().to_owned();
     let mut said = (None, String::new());
     for _ in 0..6 {
@@ -310,7 +310,8 @@ async fn head_without_end_is_refused() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn local_sockets_serve_one_publisher_each() {
-    let place = |name| Place::Local(format!("cw-publisher/test/{}/{name}", std::process::id()));
+    let place =
+        |name| HealthEndpoint::Local(format!("cw-publisher/test/{}/{name}", std::process::id()));
     let (one, other) = (place("one"), place("other"));
     let status = [Arc::new(Status::new(1)), Arc::new(Status::new(1))];
     status[1].failed(&"Web".parse().unwrap(), "no route");
@@ -332,6 +333,6 @@ async fn local_sockets_serve_one_publisher_each() {
 
 #[test]
 fn off_is_no_place() {
-    let place = Place::of(&HealthAddr::Off);
+    let place = HealthEndpoint::of(&HealthAddr::Off);
     assert!(matches!(place, Err(PlaceError::Off)));
 }

@@ -1,5 +1,5 @@
 //! Sources that were made to hurt, sampled at every second: a metric beside them leaves on
-//! time, the health is told at once, and a signal ends the process.
+//! time, the health is answered at once, and a signal ends the process.
 
 use std::fs;
 use std::future::Future;
@@ -80,7 +80,7 @@ async fn free_port() -> String {
 }
 
 /// Starts a publisher of these lines and of a healthy metric at every second, and sees to
-/// it that the healthy one leaves on time, that the health is told and that it stops.
+/// it that the healthy one leaves on time, that the health is answered and that it stops.
 async fn run(dir: &Path, lines: &str, setup: impl FnOnce(Setup) -> Setup) {
     let (endpoint, place) = (endpoint().await, free_port().await);
     let crontab = dir.join("crontab");

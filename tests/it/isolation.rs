@@ -34,7 +34,7 @@ async fn costs_only_itself(count: usize, bad: Vec<usize>, blame: Blame) {
     let mut arrived = values(&endpoint);
     arrived.sort_by(f64::total_cmp);
     assert_eq!(arrived, good, "{row}");
-    let dropped = ended.lines("point refused and dropped");
+    let dropped = ended.lines("point rejected and dropped");
     let mut metrics: Vec<_> = dropped.iter().map(|line| text(line, "metric")).collect();
     metrics.sort_unstable();
     let mut expected: Vec<_> = names.iter().map(|n| format!("CustomMetrics/{n}")).collect();

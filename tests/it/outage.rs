@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use cw_publisher::config::Config;
 use cw_publisher::outbox::Batch;
-use cw_publisher::publish::FailureKind;
+use cw_publisher::publish::RequestErrorKind;
 
 use crate::support::{
     Capture, FakeClock, FakeSink, Put, at, config, crontab, no_answer, refused, run_for, text,
@@ -69,7 +69,7 @@ async fn every_point_of_an_outage_of_a_day_arrives_once_under_its_own_timestamp(
     let backlog: Vec<_> = accepted[1..].iter().flat_map(|put| &put.points).collect();
     assert!(backlog.is_sorted_by_key(|point| point.at), "oldest first");
     assert_eq!((summary.sent, summary.unsent), (1441, 0));
-    assert_eq!(summary.losses.total(), 0);
+    assert_eq!(summary.dropped.total(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,7 +222,7 @@ async fn tick_that_came_during_the_retries_of_another_goes_before_the_backlog() 
 #[tokio::test(start_paused = true)]
 async fn tick_that_came_during_the_delay_of_a_retry_goes_when_that_has_failed() {
     let clock = FakeClock::new();
-    let unavailable = FailureKind::Refused {
+    let unavailable = RequestErrorKind::Rejected {
         status: 503,
         code: String::new(),
         message: String::new(),
@@ -250,7 +250,7 @@ async fn wake_up_left_over_does_not_cut_the_delay_of_a_retry_short() {
         if now < down {
             Err(refused(403, "AccessDenied"))
         } else if now < trouble && batch.len() > 14 && !is_first(batch) {
-            Err(FailureKind::Refused {
+            Err(RequestErrorKind::Rejected {
                 status: 503,
                 code: String::new(),
                 message: String::new(),
@@ -292,7 +292,7 @@ async fn denied_access_is_asked_for_once_a_tick_and_nothing_is_lost_when_it_is_g
         let sink = FakeSink::down_until(&clock, TimeDelta::minutes(60), refused(403, code));
         let summary = run_for(every_minute(&[]), &clock, &sink, TimeDelta::minutes(61)).await;
         assert_eq!(sink.timestamps(), ticks(1..=61), "{code}");
-        assert_eq!(summary.losses.total(), 0);
+        assert_eq!(summary.dropped.total(), 0);
         let failed = sink.puts().iter().filter(|put| !put.accepted).count();
         assert_eq!(failed, 60, "{code}");
         let line = &log.lines("publish failed")[0];
@@ -327,7 +327,7 @@ async fn full_buffer_drops_the_oldest_and_counts_them() {
     let config = every_minute(&[("BUFFER_LIMIT", "10")]);
     let summary = run_for(config, &clock, &sink, TimeDelta::minutes(31)).await;
     assert_eq!(sink.timestamps(), ticks(22..=31));
-    assert_eq!((summary.sent, summary.losses.overflowed), (10, 21));
+    assert_eq!((summary.sent, summary.dropped.overflowed), (10, 21));
     let lost = log.lines("points lost");
     let count: u64 = lost
         .iter()
@@ -351,7 +351,7 @@ async fn points_too_old_for_the_service_are_dropped_and_counted() {
     assert!(timestamps[0] >= oldest, "{}", timestamps[0]);
     assert!(timestamps[0] <= oldest + TimeDelta::hours(1));
     let hours = 15 * 24 + 1;
-    assert_eq!(timestamps.len() as u64 + summary.losses.expired, hours);
+    assert_eq!(timestamps.len() as u64 + summary.dropped.expired, hours);
     assert_eq!(summary.sent, timestamps.len() as u64);
 }
 

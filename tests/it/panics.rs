@@ -29,7 +29,7 @@ async fn source_that_panics_costs_only_its_own_points() {
     let points = sink.accepted().into_iter().flat_map(|put| put.points);
     let names: Vec<_> = points.map(|point| point.metric.name.to_string()).collect();
     assert_eq!(names, ["B", "B", "B"]);
-    assert_eq!(summary.unsampled, 3);
+    assert_eq!(summary.failed_samples, 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cw_publisher::outbox::Batch;
-use cw_publisher::publish::FailureKind;
+use cw_publisher::publish::RequestErrorKind;
 use proptest::prelude::*;
 
 use crate::support::{
@@ -17,7 +17,7 @@ fn minutes(minutes: i64) -> TimeDelta {
     TimeDelta::minutes(minutes)
 }
 
-fn unknown() -> FailureKind {
+fn unknown() -> RequestErrorKind {
     refused(400, "SomethingNew")
 }
 
@@ -69,7 +69,7 @@ async fn keeps_nothing_else_from_moving(schedule: &str, good: usize, latency: Du
         assert!(arrived + lag >= sampled, "{row}: {arrived} of {sampled}");
     }
     assert!(moments(&sink, "Bad").is_empty(), "{row}");
-    assert_eq!(summary.losses.total(), 0, "{row}");
+    assert_eq!(summary.dropped.total(), 0, "{row}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +94,7 @@ async fn tick_of_one_unknown_point_keeps_the_backlog_of_others_from_nothing() {
     let config = crontab(text, &[("PUBLISH_ON_START", "false")]);
     let summary = run_for(config, &clock, &sink, minutes(15)).await;
     assert_eq!(moments(&sink, "Good").len(), 9);
-    assert_eq!((summary.sent, summary.losses.total()), (9, 0));
+    assert_eq!((summary.sent, summary.dropped.total()), (9, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,7 +113,7 @@ async fn backlog_behind_a_thousand_unknown_points_arrives() {
     let config = crontab(&lines, &[("PUBLISH_ON_START", "false")]);
     let summary = run_for(config, &clock, &sink, minutes(180)).await;
     assert_eq!(summary.sent, 20 * 120, "all but those of the first hour");
-    assert_eq!((summary.unsent, summary.losses.total()), (20 * 60, 0));
+    assert_eq!((summary.unsent, summary.dropped.total()), (20 * 60, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,8 +180,8 @@ async fn parked_point_that_is_refused_otherwise_is_told_of_again_and_dropped_if_
     let codes: Vec<_> = log.lines("point parked");
     let codes: Vec<_> = codes.iter().map(|line| text(line, "code")).collect();
     assert_eq!(codes, ["400 SomethingNew", "404 SomethingElse"]);
-    assert_eq!(log.lines("point refused and dropped").len(), 1);
-    assert_eq!((summary.losses.refused, summary.unsent), (1, 0));
+    assert_eq!(log.lines("point rejected and dropped").len(), 1);
+    assert_eq!((summary.dropped.refused, summary.unsent), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,7 +195,7 @@ async fn parked_point_is_lost_to_its_age_alone() {
     let config = crontab(text, &[("PUBLISH_ON_START", "false")]);
     let day = |days: i64, hours: i64| TimeDelta::days(days) + TimeDelta::hours(hours);
     let before = run_for(config, &clock, &sink, day(14, -1)).await;
-    assert_eq!((before.unsent, before.losses.total()), (1, 0));
+    assert_eq!((before.unsent, before.dropped.total()), (1, 0));
 
     let clock = FakeClock::new();
     let sink = FakeSink::new(&clock, |_, batch| match holds(batch, "Bad") {
@@ -204,7 +204,7 @@ async fn parked_point_is_lost_to_its_age_alone() {
     });
     let config = crontab(text, &[("PUBLISH_ON_START", "false")]);
     let after = run_for(config, &clock, &sink, day(14, 3)).await;
-    assert_eq!((after.unsent, after.losses.expired), (0, 1));
+    assert_eq!((after.unsent, after.dropped.expired), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -234,7 +234,7 @@ async fn unknown_point_that_is_alone_in_its_tick_is_parked_once_others_were_take
     let config = crontab(text, &[("PUBLISH_ON_START", "false")]);
     let summary = run_for(config, &clock, &sink, minutes(59)).await;
     assert_eq!(moments(&sink, "Good").len(), 15);
-    assert_eq!((summary.unsent, summary.losses.total()), (15, 0));
+    assert_eq!((summary.unsent, summary.dropped.total()), (15, 0));
     assert_eq!(log.lines("point parked").len(), 15);
     let refused = sink.puts().iter().filter(|put| !put.accepted).count();
     // With its retries when it comes, and once more when another was taken.
@@ -292,7 +292,7 @@ proptest! {
                         Kind::Unknown => "SomethingNew",
                     };
                     let member = format!("MetricData.member.{}.Value", position + 1);
-                    return Err(FailureKind::Refused {
+                    return Err(RequestErrorKind::Rejected {
                         status: 400,
                         code: code.to_owned(),
                         message: if names { member } else { String::new() },
@@ -315,7 +315,7 @@ proptest! {
         prop_assert!(arrived.iter().all(|(metric, _)| kinds[*metric] == Kind::Good));
         prop_assert_eq!(arrived.len() as i64, count(Kind::Good));
         prop_assert_eq!(summary.sent as i64, count(Kind::Good), "each once");
-        prop_assert_eq!(summary.losses.refused as i64, count(Kind::Bad));
+        prop_assert_eq!(summary.dropped.refused as i64, count(Kind::Bad));
         prop_assert_eq!(summary.unsent as i64, count(Kind::Unknown));
         let bad = (count(Kind::Bad) + count(Kind::Unknown)) as f64;
         let retries = 4 * (TICKS + outage) as usize;

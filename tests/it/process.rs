@@ -69,7 +69,7 @@ async fn every_line_is_one_object_whatever_comes_from_outside() {
         "started",
         "source failed",
         "publish attempt failed, retrying",
-        "point refused and dropped",
+        "point rejected and dropped",
         "stopped",
     ];
     assert_eq!(messages, BTreeSet::from(expected));
@@ -156,7 +156,7 @@ async fn profile_that_leads_nowhere_ends_with_78_and_is_named() {
         let error = text(&ended.line("no credentials"), "error").to_owned();
         let named = format!("profile `{missing}` was not defined");
         assert!(error.contains(&named), "{error}");
-        for retry in ended.lines("credentials not resolved, retrying") {
+        for retry in ended.lines("credentials unavailable, retrying") {
             assert!(text(&retry, "error").len() < 80, "{retry}");
         }
     }

@@ -108,7 +108,7 @@ async fn points_wait_for_an_endpoint_of_credentials_that_fails_for_a_while() {
     let failed = publisher.line("publish failed").await;
     let error = text(&failed, "error");
     assert!(
-        error.contains("the credentials could not be had"),
+        error.contains("the credentials are unavailable"),
         "{failed}"
     );
     assert_eq!(failed["attempts"], 2, "it is retried");
@@ -141,7 +141,7 @@ async fn profile_that_hangs_when_it_is_read_again_keeps_no_endpoint_of_credentia
     mkfifoat(CWD, &profiles, Mode::RUSR | Mode::WUSR).unwrap();
     publisher.signal(Signal::HUP);
     publisher
-        .line("credentials not found, the old ones stay")
+        .line("credentials not reloaded, keeping the old ones")
         .await;
     // What hangs still does.
     let so_far = endpoint.points().len();

@@ -120,8 +120,8 @@ async fn reloads_ten_times_a_second_lose_and_double_no_tick() {
         assert_eq!(ended.lines(message).len(), 0, "{message}");
     }
     // Signals that come while one is served are one more together, so there are fewer.
-    let taken = ended.lines("crontab read again").len();
-    let refused = ended.lines("crontab refused, the old one stays").len();
+    let taken = ended.lines("crontab reloaded").len();
+    let refused = ended.lines("crontab rejected, keeping the old one").len();
     assert!(
         taken > 50 && refused > 25,
         "{taken} taken, {refused} refused"
@@ -145,7 +145,7 @@ async fn hangup_reads_the_credentials_again() {
 
     put(&folder, "credentials", &profile("new"));
     publisher.signal(Signal::HUP);
-    publisher.line("credentials read again").await;
+    publisher.line("credentials reloaded").await;
     let requests = endpoint.requests().len();
     points_more(&endpoint, 2).await;
     // One may have been under way.
@@ -156,7 +156,7 @@ async fn hangup_reads_the_credentials_again() {
     put(&folder, "credentials", "[default]\n");
     publisher.signal(Signal::HUP);
     let line = publisher
-        .line("credentials not found, the old ones stay")
+        .line("credentials not reloaded, keeping the old ones")
         .await;
     assert_eq!(text(&line, "level"), "ERROR");
     points_more(&endpoint, 2).await;
@@ -246,7 +246,7 @@ async fn counter() -> String {
 
 async fn reloaded(publisher: &Publisher, times: usize) {
     publisher.signal(Signal::HUP);
-    publisher.lines("crontab read again", times).await;
+    publisher.lines("crontab reloaded", times).await;
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ async fn slow_source_delays_no_tick_beyond_its_time_out_and_is_never_asked_twice
     assert!(points().count() >= 26, "{}", points().count());
     assert_eq!(source.overlaps(), 0);
     assert!(source.asked().len() >= 7);
-    assert!(summary.unsampled >= 26);
+    assert!(summary.failed_samples >= 26);
     assert!(!log.lines("source timed out").is_empty());
 }
 
@@ -138,9 +138,9 @@ async fn stop_sends_the_values_that_are_there_and_waits_for_no_slow_source() {
     let config = slow_and_quick(&[("SHUTDOWN_GRACE", "2s")]);
     let (log, began) = (Capture::start(), Instant::now());
     let summary = run_for(config, &clock, &sink, TimeDelta::milliseconds(30_200)).await;
-    assert_eq!((summary.sent, summary.unsampled), (1, 1));
+    assert_eq!((summary.sent, summary.failed_samples), (1, 1));
     assert_eq!(began.elapsed(), Duration::from_millis(30_700));
-    let cut_off = log.lines("source cut off by the stop");
+    let cut_off = log.lines("source cut off by shutdown");
     assert_eq!(cut_off.len(), 1, "{cut_off:?}");
     assert_eq!(text(&cut_off[0], "metric"), "CustomMetrics/Slow");
 }
@@ -151,8 +151,8 @@ async fn values_that_cannot_be_had_are_counted_while_none_can() {
     let sink = accepts(&clock);
     let config = config(&[("METRIC_VALUE", "file:/proc/none")]);
     let (report, summary) = report_after(config, &clock, &sink, Duration::from_secs(200)).await;
-    // The first at once, then at 30, 90 and 150 s; the last is told with the next beat.
-    assert_eq!((summary.unsampled, report.unsampled), (4, 3));
+    // The first at once, then at 30, 90 and 150 s; the last is told with the next tick of the clock.
+    assert_eq!((summary.failed_samples, report.failed_samples), (4, 3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,7 +177,7 @@ async fn ticks_missed_in_sleep_are_told_in_one_line_and_not_made_up() {
     let config = config(&[("PUBLISH_ON_START", "false")]);
     tokio::join!(run_for(config, &clock, &sink, seconds(200)), sleeping);
 
-    // Ticks at 30 s and 90 s; then 100 s become 700 s; the beat of 150 s comes at 750 s.
+    // Ticks at 30 s and 90 s; then 100 s become 700 s; the tick of 150 s comes at 750 s.
     let expected = [30, 90, 750].map(|after| at(seconds(after)));
     assert_eq!(sink.timestamps(), expected);
     let missed = log.lines("ticks missed");
@@ -332,7 +332,7 @@ async fn senders_of_namespaces_that_reloads_removed_end_when_their_points_are_go
     let accepted = sink.accepted();
     let namespaces: HashSet<_> = accepted.iter().map(|put| &put.namespace).collect();
     assert_eq!(namespaces.len() as i64, reloads + 1);
-    assert_eq!((summary.unsent, summary.losses.total()), (0, 0));
+    assert_eq!((summary.unsent, summary.dropped.total()), (0, 0));
 }
 
 /// Gives what it was made with, at every tick.

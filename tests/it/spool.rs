@@ -103,13 +103,13 @@ async fn what_a_lower_bound_leaves_of_a_spool_is_told() {
     let down = FakeSink::down_until(&clock, TimeDelta::days(1), no_answer());
     let second = TimeDelta::seconds(1);
     let earlier = run_for(spooled("true", "16MiB"), &clock, &down, second).await;
-    assert_eq!((earlier.unsent, earlier.losses.total()), (40, 0));
+    assert_eq!((earlier.unsent, earlier.dropped.total()), (40, 0));
     let later = run_for(spooled("false", "512KiB"), &clock, &down, second).await;
     assert!((12..15).contains(&later.unsent), "{}", later.unsent);
-    assert_eq!(later.losses.overflowed_bytes, 40 - later.unsent as u64);
+    assert_eq!(later.dropped.overflowed_bytes, 40 - later.unsent as u64);
     let lost = log.lines("points lost");
     assert_eq!(lost.len(), 1, "{lost:?}");
-    assert_eq!(lost[0]["points"], later.losses.overflowed_bytes);
+    assert_eq!(lost[0]["points"], later.dropped.overflowed_bytes);
     assert_eq!(lost[0]["reason"], "the buffer is full (BUFFER_BYTES)");
 }
 
@@ -131,7 +131,7 @@ async fn disk_that_refuses_and_takes_again_is_told_once_each() {
     config.spool_dir = Some(dir.path().to_owned());
     let summary = run_for(config, &clock, &sink, TimeDelta::seconds(4)).await;
     assert!(summary.sent >= 3);
-    for message in ["spool failed", "spool healed"] {
+    for message in ["spool failed", "spool recovered"] {
         let lines = log.lines(message);
         assert_eq!(lines.len(), 1, "{lines:?}");
     }

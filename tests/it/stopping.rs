@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use cloudwatch_metric::Value;
-use cw_publisher::publish::FailureKind;
+use cw_publisher::publish::RequestErrorKind;
 use cw_publisher::run::once;
 use metric_source::{Readings, Sampling, Source, Tick};
 use tokio::time::{Instant, sleep};
@@ -134,7 +134,7 @@ async fn once_sends_everything_with_the_usual_retries() {
 
 #[tokio::test(start_paused = true)]
 async fn once_is_incomplete_if_a_point_is_held_refused_or_not_sampled() {
-    let ways: [(FailureKind, &str); 2] = [
+    let ways: [(RequestErrorKind, &str); 2] = [
         (no_answer(), "held"),
         (refused(400, "InvalidParameterValue"), "refused"),
     ];
@@ -144,7 +144,7 @@ async fn once_is_incomplete_if_a_point_is_held_refused_or_not_sampled() {
         let summary = once(config(&[]), sink.clone(), clock, std::future::pending());
         let summary = summary.await.unwrap();
         assert!(!summary.is_complete(), "{way}");
-        let (held, refused) = (summary.unsent, summary.losses.refused);
+        let (held, refused) = (summary.unsent, summary.dropped.refused);
         assert_eq!((held, refused), if way == "held" { (1, 0) } else { (0, 1) });
         assert_eq!(sink.puts().len(), if way == "held" { 4 } else { 1 });
     }
@@ -156,7 +156,7 @@ async fn once_is_incomplete_if_a_point_is_held_refused_or_not_sampled() {
         .await
         .unwrap();
     assert!(!summary.is_complete());
-    assert_eq!(summary.unsampled, 1);
+    assert_eq!(summary.failed_samples, 1);
 }
 
 /// A counter at its first reading.
@@ -206,7 +206,7 @@ async fn bad_values_of_a_source_are_told_up_to_ten_and_all_counted() {
     config.entries[0].source = Arc::new(MostlyBad);
     let summary = once(config, sink, clock, std::future::pending()).await;
     let summary = summary.unwrap();
-    assert_eq!((summary.sent, summary.unsampled), (1, 12));
+    assert_eq!((summary.sent, summary.failed_samples), (1, 12));
     let told = log.lines("source gave a bad value");
     let errors: Vec<_> = told.iter().map(|line| text(line, "error")).collect();
     let expected: Vec<_> = (0..10).map(|i| format!("bad {i}")).collect();

@@ -12,6 +12,9 @@ many checks passed and failed; what cannot run has failed.
 import argparse
 import base64
 import contextlib
+import datetime
+import hashlib
+import hmac
 import json
 import pathlib
 import re
@@ -69,6 +72,37 @@ class Endpoint:
         """Sends a request without a signature."""
         with contextlib.suppress(urllib.error.HTTPError):
             urllib.request.urlopen(self.url + "/", data=b"no", timeout=PATIENCE)
+
+
+class Shipper:
+    """Asks for operations of CloudWatch Logs, signed as the IAM User Guide says."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def call(self, operation, **members):
+        now = datetime.datetime.now(datetime.timezone.utc)
+        at, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
+        body, host = json.dumps(members).encode(), self.url.removeprefix("http://")
+        headers = {"host": host, "x-amz-date": at, "x-amz-target": f"Logs_20140328.{operation}"}
+        names, scope = ";".join(headers), f"{day}/us-east-1/logs/aws4_request"
+        lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+        request = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+        hashed = hashlib.sha256(request.encode()).hexdigest()
+        key = b"AWS4test"
+        for part in [*scope.split("/"), f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{hashed}"]:
+            key = hmac.digest(key, part.encode(), "sha256")
+        headers["content-type"] = "application/x-amz-json-1.1"
+        headers["authorization"] = (f"AWS4-HMAC-SHA256 Credential=test/{scope}, "
+                                    f"SignedHeaders={names}, Signature={key.hex()}")
+        request = urllib.request.Request(self.url, data=body, headers=headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            answer.read()
+
+    def ship(self, group, stream, *messages):
+        at = int(time.time() * 1000)
+        events = [{"timestamp": at, "message": message} for message in messages]
+        self.call("PutLogEvents", logGroupName=group, logStreamName=stream, logEvents=events)
 
 
 class Publisher:
@@ -156,6 +190,18 @@ class Browser:
                   {"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}})
         return self.ask("getComputedStyle(document.body).backgroundColor")
 
+    def width(self, pixels):
+        """Shows the page as on a screen of this width; the window's own if there is none."""
+        command, parameters = "Emulation.clearDeviceMetricsOverride", {}
+        if pixels:
+            command = "Emulation.setDeviceMetricsOverride"
+            parameters = {"width": pixels, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+        self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def press(self, *keys):
+        steps = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": steps}]})
+
     def screenshot(self, path):
         path.write_bytes(base64.b64decode(self.call("GET", "/screenshot")))
 
@@ -183,6 +229,13 @@ CARDS = """[...document.querySelectorAll('article')].map((card) => ({
     height: card.querySelector('svg').getBoundingClientRect().height,
 }))"""
 
+STREAMS = """[...document.querySelectorAll('#streams button')].map((one) => [
+    one.querySelector('.name').textContent, one.querySelector('.count').textContent, one.ariaCurrent])"""
+MESSAGES = "[...document.querySelectorAll('#events .message')].map((one) => one.textContent)"
+
+# Keys, as WebDriver names them.
+DOWN, END, ENTER = "\ue015", "\ue010", "\ue007"
+
 
 class Checks:
     """Each method is one check; they go in this order and build on each other."""
@@ -196,6 +249,10 @@ class Checks:
 
     def cards(self):
         return self.browser.ask(CARDS)
+
+    def search(self, pattern):
+        self.browser.ask("((text) => { const field = document.getElementById('search'); field.value ="
+                         f" text; field.dispatchEvent(new Event('input')); }})({json.dumps(pattern)})")
 
     def page_is_pointed_at_and_strict(self):
         assert self.endpoint.hint == f"open {self.endpoint.url}/ to look", self.endpoint.hint
@@ -253,9 +310,87 @@ class Checks:
             "(([row]) => row && [...row.cells].map((cell) => cell.textContent))"
             "(document.getElementById('refused').tBodies[0].rows)")
         refused = json.loads(self.endpoint.get("/refused")[1])[-1]
-        assert row[1:] == [str(refused["status"]), refused["code"], refused["message"], "0"], row
+        assert row[1:] == ["PutMetricData", str(refused["status"]), refused["code"],
+                           refused["message"], "0"], row
         assert re.fullmatch(r"\d\d:\d\d:\d\d", row[0]), row
         assert self.browser.ask("document.getElementById('no-refused').hidden")
+
+    def log_events_are_shown_as_they_come(self):
+        assert "No log group was created yet." in self.browser.ask("document.body.innerText")
+        self.shipper = Shipper(self.endpoint.url)
+        for group, stream in [("/shop/web", "web/1"), ("/shop/web", "web/2"), ("jobs", HOSTILE)]:
+            with contextlib.suppress(urllib.error.HTTPError):
+                self.shipper.call("CreateLogGroup", logGroupName=group)
+            self.shipper.call("CreateLogStream", logGroupName=group, logStreamName=stream)
+        self.shipper.ship("/shop/web", "web/1", "GET /cart 200", f"{HOSTILE}", "  indented\n\tline")
+        self.shipper.ship("/shop/web", "web/2", "GET /pay 500 \"no money\"")
+        self.shipper.ship("jobs", HOSTILE, "done")
+        self.browser.until("document.querySelectorAll('#events li').length === 4")
+        assert self.browser.ask(STREAMS) == [
+            ["/shop/web", "4", "true"], ["web/1", "3", "false"], ["web/2", "1", "false"],
+            ["jobs", "1", "false"], [HOSTILE, "1", "false"]]
+        assert self.browser.ask(MESSAGES) == [
+            "GET /cart 200", HOSTILE, "  indented\n\tline", "GET /pay 500 \"no money\""]
+        row = self.browser.ask("document.querySelector('#events li').innerText")
+        assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}\s*web/1\s*GET /cart 200", row), row
+        assert self.browser.ask("document.images.length") == 0
+        assert self.browser.ask("document.title") == "CloudWatch on this machine"
+        assert "5 log events in 3 batches" in self.browser.ask(
+            "document.getElementById('totals').textContent")
+
+    def search_takes_filter_patterns(self):
+        for pattern, found in [('"no money"', 1), ("GET -500", 1), ("?cart ?pay", 2), ("", 4)]:
+            self.search(pattern)
+            self.browser.until(f"document.querySelectorAll('#events li').length === {found}")
+        self.search("nowhere")
+        self.browser.until("!document.getElementById('no-events').hidden")
+        self.search("")
+        self.browser.until("document.querySelectorAll('#events li').length === 4")
+
+    def stream_is_chosen_by_keyboard(self):
+        self.browser.ask("document.querySelector('#streams button').focus()")
+        self.browser.press(DOWN, DOWN, ENTER)
+        self.browser.until("document.querySelectorAll('#events li').length === 1")
+        assert self.browser.ask(STREAMS)[2] == ["web/2", "1", "true"]
+        self.shipper.call("CreateLogStream", logGroupName="/shop/web", logStreamName="web/0")
+        self.browser.until("document.querySelectorAll('#streams button').length === 6")
+        focused = "document.activeElement.querySelector('.name')?.textContent"
+        assert self.browser.ask(focused) == "web/2", "the focus stays"
+        self.browser.press(END, ENTER)
+        self.browser.until(f"{MESSAGES}[0] === 'done'")
+        self.browser.press("/")
+        assert self.browser.ask("document.activeElement.id") == "search"
+
+    def open_stream_is_followed_until_someone_scrolls_back(self):
+        self.browser.ask("document.querySelector('#streams button').click()")
+        self.browser.until("document.querySelectorAll('#events li').length === 4")
+        self.shipper.ship("/shop/web", "web/1", *(f"line {i}" for i in range(100)))
+        last = f"{MESSAGES}.at(-1)"
+        self.browser.until(f"{last} === 'line 99'")
+        events = "document.getElementById('events')"
+        self.browser.until(f"{events}.scrollTop + {events}.clientHeight > {events}.scrollHeight - 8")
+        self.browser.ask(f"{events}.scrollTo(0, 100)")
+        self.browser.until("!document.getElementById('follow').checked")
+        self.shipper.ship("/shop/web", "web/2", "later")
+        self.browser.until(f"{STREAMS}[0][1] === '105'")
+        assert self.browser.ask(last) == "line 99"
+        self.browser.ask("document.getElementById('follow').click()")
+        self.browser.until(f"{last} === 'later'")
+
+    def narrow_page_needs_no_sideways_scrolling(self):
+        self.browser.width(375)
+        for scheme in ("light", "dark"):
+            self.browser.colours(scheme)
+            width = self.browser.ask("document.documentElement.scrollWidth")
+            assert width <= 375, width
+            box = self.browser.ask("document.getElementById('events').getBoundingClientRect().width")
+            assert 300 < box <= 375, box
+            if self.screenshot:
+                self.browser.ask("document.getElementById('logs-title').scrollIntoView()")
+                name = f"{self.screenshot.stem}-375-{scheme}"
+                self.browser.screenshot(self.screenshot.with_stem(name))
+        self.browser.width(None)
+        self.browser.ask("scrollTo(0, 0)")
 
     def light_and_dark_differ(self):
         light, dark = self.browser.colours("light"), self.browser.colours("dark")
@@ -276,6 +411,15 @@ class Checks:
     def nothing_went_wrong_in_the_console(self):
         assert self.browser.errors() == []
 
+    def pattern_that_is_none_is_told(self):
+        self.search('"open')
+        told = self.browser.until("document.getElementById('search-error').textContent")
+        assert "a quote is not closed" in told, told
+        assert self.browser.ask("document.getElementById('search').ariaInvalid") == "true"
+        self.search("")
+        self.browser.until("document.getElementById('search-error').hidden")
+        assert all("400 (Bad Request)" in error for error in self.browser.errors())
+
     def endpoint_that_went_is_told_and_its_successor_is_shown_alone(self):
         self.endpoint.stop()
         self.browser.until("document.getElementById('state').className === 'lost'")
@@ -284,6 +428,7 @@ class Checks:
         Publisher(self.binaries, self.endpoint.url, crowd, "once").end()
         self.browser.until(f"document.querySelectorAll('article').length === {CROWD}")
         assert self.browser.ask("document.getElementById('state').textContent") == "live"
+        self.browser.until("document.getElementById('logs').hidden")
         titles = [card["title"] for card in self.cards()]
         assert titles == [f"CustomMetrics / Metric{i:03}" for i in range(CROWD)], titles
 
@@ -320,7 +465,7 @@ def main():
     parser.add_argument("--screenshot", type=pathlib.Path)
     arguments = parser.parse_args()
     names = [name for name, value in vars(Checks).items()
-             if callable(value) and name not in ("__init__", "cards")]
+             if callable(value) and name not in ("__init__", "cards", "search")]
     passed = 0
     with contextlib.ExitStack() as cleanup:
         try:

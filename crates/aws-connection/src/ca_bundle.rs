@@ -7,10 +7,10 @@ use diagnostics::shown_path;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
-use settings::Findings;
+use settings::Diagnostics;
 
 /// A path, and what the file system answered when it was asked for it.
-pub type Asked<T> = (PathBuf, io::Result<T>);
+pub type FileRead<T> = (PathBuf, io::Result<T>);
 
 /// Why the certificates of `AWS_CA_BUNDLE` are refused, and what would be right.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +23,7 @@ enum CaBundleError {
 
 /// The certificates to trust, which whoever connects then takes for sound: the SDK
 /// panics at the first connection if they are not.
-pub fn ca_bundle(asked: Option<&Asked<Vec<u8>>>, findings: &mut Findings) -> Option<Vec<u8>> {
+pub fn ca_bundle(asked: Option<&FileRead<Vec<u8>>>, findings: &mut Diagnostics) -> Option<Vec<u8>> {
     let (path, content) = asked?;
     let problem = match content {
         Ok(pem) => match certificates(pem) {

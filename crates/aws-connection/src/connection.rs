@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use http_proxies::HttpConfig;
-use retry_policy::{Failure, FailureKind};
+use retry_policy::{RequestError, RequestErrorKind};
 
 use crate::acceptance::not_the_service;
 use crate::files::SdkFiles;
@@ -62,19 +62,19 @@ impl<C: Send + Sync + 'static> Connection<C> {
     }
 
     /// Whether requests could be signed.
-    pub async fn ready(&self) -> Result<(), Failure> {
+    pub async fn ready(&self) -> Result<(), RequestError> {
         self.sessions.trusted().await.map(drop)
     }
 
     /// Looks for credentials anew, for the files or the endpoint that they came from may
     /// have others by now. If none are found, those that were known stay in use.
-    pub async fn renew(&self) -> Result<(), Failure> {
+    pub async fn renew(&self) -> Result<(), RequestError> {
         self.sessions.renew().await
     }
 
     /// Makes one attempt. Credentials that the service refuses are looked for anew before the
     /// next.
-    pub async fn call<T, E, F>(&self, request: impl FnOnce(&C) -> F) -> Result<T, Failure>
+    pub async fn call<T, E, F>(&self, request: impl FnOnce(&C) -> F) -> Result<T, RequestError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -85,7 +85,7 @@ impl<C: Send + Sync + 'static> Connection<C> {
             Err(error) => {
                 let failure = failure(error);
                 if credentials::are_bad(&failure) {
-                    self.sessions.distrust(&session);
+                    self.sessions.invalidate(&session);
                 }
                 Err(failure)
             }
@@ -94,37 +94,37 @@ impl<C: Send + Sync + 'static> Connection<C> {
 }
 
 /// What an error of the SDK means.
-pub fn failure<E>(error: SdkError<E, HttpResponse>) -> Failure
+pub fn failure<E>(error: SdkError<E, HttpResponse>) -> RequestError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     if let Some(kind) = credentials::kind_in(&error) {
-        return Failure {
+        return RequestError {
             kind,
             source: Some(Box::new(error)),
         };
     }
     if let Some(cause) = not_the_service(&error) {
-        return Failure {
-            kind: FailureKind::NoAnswer,
+        return RequestError {
+            kind: RequestErrorKind::NoResponse,
             source: Some(Box::new(cause)),
         };
     }
     let kind = match error.raw_response() {
-        Some(response) if !response.status().is_success() => FailureKind::Refused {
+        Some(response) if !response.status().is_success() => RequestErrorKind::Rejected {
             status: response.status().as_u16(),
             code: error.code().unwrap_or_default().to_owned(),
             message: error.message().unwrap_or_default().to_owned(),
             retry_after: retry_after(response),
         },
-        _ => FailureKind::NoAnswer,
+        _ => RequestErrorKind::NoResponse,
     };
     // What the service says is in the kind already; below it stands only the SDK's wrapping.
     let source = match error {
         SdkError::ServiceError(_) => None,
         other => Some(Box::new(other) as Box<dyn Error + Send + Sync>),
     };
-    Failure { kind, source }
+    RequestError { kind, source }
 }
 
 /// `x-amz-retry-after` counts milliseconds, `retry-after` seconds (RFC 9110, 10.2.3); the

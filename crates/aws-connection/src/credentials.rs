@@ -10,7 +10,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as ProvideFuture;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use diagnostics::chain;
-use retry_policy::{Failure, FailureKind};
+use retry_policy::{RequestError, RequestErrorKind};
 
 use crate::aside::Aside;
 use crate::files::SdkFiles;
@@ -67,34 +67,36 @@ impl ProvideCredentials for ReadAside {
 }
 
 /// The failure of a client that was given no provider at all.
-pub(crate) fn none() -> Failure {
+pub(crate) fn none() -> RequestError {
     failure(CredentialsError::not_loaded("no provider is configured"))
 }
 
 /// What failing to resolve credentials means.
-pub(crate) fn failure(error: CredentialsError) -> Failure {
-    Failure {
+pub(crate) fn failure(error: CredentialsError) -> RequestError {
+    RequestError {
         kind: kind(&error),
         source: Some(Box::new(error)),
     }
 }
 
 /// The failure of a provider that took too long.
-pub(crate) fn late(after: Duration) -> Failure {
+pub(crate) fn late(after: Duration) -> RequestError {
     failure(CredentialsError::provider_timed_out(after))
 }
 
 /// Whether only other credentials help: there were none, or the service refused them.
-pub(crate) fn are_bad(failure: &Failure) -> bool {
+pub(crate) fn are_bad(failure: &RequestError) -> bool {
     match &failure.kind {
-        FailureKind::NoCredentials | FailureKind::CredentialsNotHad => true,
-        FailureKind::Refused { code, .. } => REFUSED.iter().any(|known| code.starts_with(known)),
-        FailureKind::NoAnswer => false,
+        RequestErrorKind::NoCredentials | RequestErrorKind::CredentialsUnavailable => true,
+        RequestErrorKind::Rejected { code, .. } => {
+            REFUSED.iter().any(|known| code.starts_with(known))
+        }
+        RequestErrorKind::NoResponse => false,
     }
 }
 
 /// The kind of a failure that credentials caused, if they did.
-pub(crate) fn kind_in(error: &(dyn Error + 'static)) -> Option<FailureKind> {
+pub(crate) fn kind_in(error: &(dyn Error + 'static)) -> Option<RequestErrorKind> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<CredentialsError>() {
@@ -107,11 +109,11 @@ pub(crate) fn kind_in(error: &(dyn Error + 'static)) -> Option<FailureKind> {
 
 /// A provider that could not be reached may answer the next time; one that is not
 /// there will not.
-fn kind(error: &CredentialsError) -> FailureKind {
+fn kind(error: &CredentialsError) -> RequestErrorKind {
     match error {
         CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
-            FailureKind::NoCredentials
+            RequestErrorKind::NoCredentials
         }
-        _ => FailureKind::CredentialsNotHad,
+        _ => RequestErrorKind::CredentialsUnavailable,
     }
 }

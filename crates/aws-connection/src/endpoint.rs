@@ -1,6 +1,6 @@
 //! The endpoints that the SDK is sent to by the environment.
 
-use settings::{Environment, Findings};
+use settings::{Diagnostics, Environment};
 use url::{Host, Url};
 
 /// The variables that the requests of this program go by. The SDK takes any text there: it
@@ -18,7 +18,7 @@ const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 
 /// Finds out whether each of them is a URL, and that of the service too, which a variable of
 /// this name tells.
-pub(crate) fn check(service: &str, environment: &Environment, findings: &mut Findings) {
+pub(crate) fn check(service: &str, environment: &Environment, findings: &mut Diagnostics) {
     for name in VARIABLES.iter().copied().chain([service]) {
         if let Some(text) = environment.variable(name)
             && !is_endpoint(text)
@@ -89,7 +89,7 @@ mod tests {
             ("AWS_ENDPOINT_URL_CLOUDWATCH", " "),
         ];
         let environment = environment.map(|(name, value)| (name.into(), value.into()));
-        let mut findings = Findings::default();
+        let mut findings = Diagnostics::default();
         check(
             "AWS_ENDPOINT_URL_CLOUDWATCH",
             &environment.into_iter().collect(),

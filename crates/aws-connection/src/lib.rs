@@ -10,9 +10,9 @@
 //! use aws_connection::{Connection, Region, SdkFiles};
 //! use aws_sdk_cloudwatch::Client;
 //! use http_proxies::HttpConfig;
-//! use settings::Findings;
+//! use settings::Diagnostics;
 //!
-//! let region = Region::read(&environment, None, &mut Findings::default())?;
+//! let region = Region::read(&environment, None, &mut Diagnostics::default())?;
 //! let files = SdkFiles::new(&environment);
 //! let timeout = Duration::from_secs(5);
 //! let connection = Connection::new(&region, &HttpConfig::default(), files, timeout, Client::new);
@@ -34,26 +34,27 @@ mod http;
 mod origin;
 mod pairs;
 mod proxy;
+mod reexec;
 mod region;
 mod session;
-pub mod unset;
 
 pub use acceptance::OnlyTheService;
-pub use ca_bundle::{Asked, ca_bundle, unreadable};
+pub use ca_bundle::{FileRead, ca_bundle, unreadable};
 pub use certificates::Certificates;
 pub use connection::{Connection, failure};
 pub use credentials::profile_region;
 pub use files::SdkFiles;
 pub use http::{ANSWER_MAX, bounded};
 pub use origin::{Origin, ProfileKind, origin};
+pub use reexec::{Reexec, ReexecError, empty_sdk_vars, reexec_without_empty_sdk_vars};
 pub use region::{Region, RegionError};
 
 use http_proxies::HttpConfig;
-use settings::{Environment, Findings};
+use settings::{Diagnostics, Environment};
 
 /// Finds what is wrong with the variables that the SDK and the proxies are told by. `endpoint`
 /// is the variable of the service's own endpoint, for example `AWS_ENDPOINT_URL_CLOUDWATCH`.
-pub fn check(endpoint: &str, environment: &Environment, findings: &mut Findings) {
+pub fn check(endpoint: &str, environment: &Environment, findings: &mut Diagnostics) {
     endpoint::check(endpoint, environment, findings);
     pairs::check(environment, findings);
     proxy::check(environment, findings);
@@ -62,8 +63,8 @@ pub fn check(endpoint: &str, environment: &Environment, findings: &mut Findings)
 /// The proxies of the environment, and the certificates of `AWS_CA_BUNDLE`.
 pub fn http_config(
     environment: &Environment,
-    bundle: Option<&Asked<Vec<u8>>>,
-    findings: &mut Findings,
+    bundle: Option<&FileRead<Vec<u8>>>,
+    findings: &mut Diagnostics,
 ) -> HttpConfig {
     let proxy = |name| environment.either_case(name).unwrap_or_default().into();
     HttpConfig {

@@ -1,6 +1,6 @@
 //! Variables of the SDK that mean something only together.
 
-use settings::{Environment, Findings};
+use settings::{Diagnostics, Environment};
 
 const PAIRS: &[[&str; 2]] = &[
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
@@ -9,7 +9,7 @@ const PAIRS: &[[&str; 2]] = &[
 
 /// Warns of each that stands alone. The SDK passes over it and looks elsewhere, and what it
 /// says when there is nothing does not name the variable.
-pub(crate) fn check(environment: &Environment, findings: &mut Findings) {
+pub(crate) fn check(environment: &Environment, findings: &mut Diagnostics) {
     for [first, second] in PAIRS {
         let [has_first, has_second] = [first, second].map(|name| environment.variable(name));
         let half = match (has_first, has_second) {
@@ -30,7 +30,7 @@ mod tests {
 
     fn warned_of(set: &[&str]) -> Vec<String> {
         let variables = set.iter().map(|name| (name.into(), "x".into()));
-        let mut findings = Findings::default();
+        let mut findings = Diagnostics::default();
         check(&variables.collect(), &mut findings);
         let warnings = findings.warnings.iter();
         warnings.map(|warning| warning.place.to_string()).collect()

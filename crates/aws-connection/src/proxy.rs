@@ -1,14 +1,14 @@
 //! The proxies that the environment names.
 
 use http::Uri;
-use settings::{Environment, Findings};
+use settings::{Diagnostics, Environment};
 
 /// In upper case; they count in lower case, too.
 const VARIABLES: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 
 /// Warns of each that no request can go through. Other programs read the same variables and
 /// may take what this one cannot, so it is no reason not to start.
-pub(crate) fn check(environment: &Environment, findings: &mut Findings) {
+pub(crate) fn check(environment: &Environment, findings: &mut Diagnostics) {
     for name in VARIABLES {
         if let Some(text) = environment.either_case(name)
             && !is_proxy(text)
@@ -49,7 +49,7 @@ mod tests {
             ("NO_PROXY", "ftp://x"),
         ];
         let bad = bad.map(|(name, value)| (name.into(), value.into()));
-        let mut findings = Findings::default();
+        let mut findings = Diagnostics::default();
         check(&bad.into_iter().collect(), &mut findings);
         assert!(findings.problems.is_empty());
         let names = findings

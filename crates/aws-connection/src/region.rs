@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use settings::{Environment, Findings, digits};
+use settings::{Diagnostics, Environment, digits};
 
 /// The variables that name it, the first that is set counts.
 const VARIABLES: &[&str] = &["AWS_REGION", "AWS_DEFAULT_REGION"];
@@ -28,7 +28,7 @@ impl Region {
     pub fn read(
         environment: &Environment,
         of_profile: Option<&str>,
-        findings: &mut Findings,
+        findings: &mut Diagnostics,
     ) -> Option<Self> {
         let named = VARIABLES
             .iter()

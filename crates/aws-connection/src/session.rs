@@ -14,7 +14,7 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use retry_policy::{Failure, FailureKind};
+use retry_policy::{RequestError, RequestErrorKind};
 use tokio::sync::OnceCell;
 
 use crate::aside::Aside;
@@ -97,7 +97,7 @@ impl<C: Send + 'static> Sessions<C> {
 
     /// A session whose credentials are not known to be bad. Bad ones may have been
     /// replaced where they came from, so it is looked for them there.
-    pub(crate) async fn trusted(&self) -> Result<Arc<Session<C>>, Failure> {
+    pub(crate) async fn trusted(&self) -> Result<Arc<Session<C>>, RequestError> {
         if let Some(session) = self.good() {
             return Ok(session);
         }
@@ -118,13 +118,13 @@ impl<C: Send + 'static> Sessions<C> {
     }
 
     /// Notes that the credentials of a session are no good.
-    pub(crate) fn distrust(&self, session: &Session<C>) {
+    pub(crate) fn invalidate(&self, session: &Session<C>) {
         session.refused.store(true, Ordering::Relaxed);
     }
 
     /// Begins a new session, if credentials are found. One that was begun later may have
     /// found newer ones by then, and stays.
-    pub(crate) async fn renew(&self) -> Result<(), Failure> {
+    pub(crate) async fn renew(&self) -> Result<(), RequestError> {
         let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
         let next = self
             .aside
@@ -153,12 +153,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A failure that each of those who waited is told.
 #[derive(Clone, Debug)]
 struct SharedFailure {
-    kind: FailureKind,
+    kind: RequestErrorKind,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-impl From<Failure> for SharedFailure {
-    fn from(failure: Failure) -> Self {
+impl From<RequestError> for SharedFailure {
+    fn from(failure: RequestError) -> Self {
         Self {
             kind: failure.kind,
             source: failure.source.map(Arc::from),
@@ -166,7 +166,7 @@ impl From<Failure> for SharedFailure {
     }
 }
 
-impl From<SharedFailure> for Failure {
+impl From<SharedFailure> for RequestError {
     fn from(shared: SharedFailure) -> Self {
         Self {
             kind: shared.kind,
@@ -177,7 +177,7 @@ impl From<SharedFailure> for Failure {
 
 impl<C> Session<C> {
     /// Reads what the SDK reads, and looks for credentials.
-    async fn begin(source: Source<C>, number: u64) -> Result<Self, Failure> {
+    async fn begin(source: Source<C>, number: u64) -> Result<Self, RequestError> {
         source.files.check().map_err(credentials::failure)?;
         let config = load(&source).await;
         let Some(provider) = config.credentials_provider() else {

@@ -22,7 +22,7 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:4580";
 const POINTS_KEPT: usize = 20_160;
 /// Enough to see what happened lately.
 const REQUESTS_KEPT: usize = 100;
-/// Of log events: an hour of a thousand lines a second, twice, on a machine with 1 GiB.
+/// Of log events: some 900,000 lines of a hundred characters.
 const LOG_BYTES_KEPT: usize = 256 * 1024 * 1024;
 /// Pause between two notes about events that went.
 const DROPPED_NOTE_PAUSE: Duration = Duration::from_secs(10);

@@ -18,8 +18,19 @@ use crate::refusal::Refusal;
 use crate::state::{Inner, State};
 use crate::store::Series;
 
-/// One file, with its style and its script, that asks `/updates` every second.
-const PAGE: &str = include_str!("page.html");
+/// The page, which asks `/updates` every second, and follows the log that is open in it.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let page = include_str!("page/page.html");
+    let page = page.replace("<style>", &format!("<style>{STYLE}"));
+    page.replace("<script>", &format!("<script>{SCRIPT}"))
+});
+const STYLE: &str = include_str!("page/style.css");
+const SCRIPT: &str = concat!(
+    include_str!("page/common.js"),
+    include_str!("page/metrics.js"),
+    include_str!("page/logs.js"),
+    include_str!("page/live.js"),
+);
 /// More than a chart has room for; what the page asks for unless it says how many.
 const POINTS_DEFAULT: usize = 300;
 /// As many as fit on a page.
@@ -37,10 +48,7 @@ const ROUTES: [&str; 7] = [
 /// Nothing runs and nothing is fetched but what is in the page itself, so that a metric's
 /// name can do no harm even if the page were careless with it.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let [script, style] = ["script", "style"].map(|element| {
-        let content = content_of(element).expect("the page has both elements");
-        STANDARD.encode(Sha256::digest(content))
-    });
+    let [script, style] = [SCRIPT, STYLE].map(|text| STANDARD.encode(Sha256::digest(text)));
     format!(
         "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; \
          connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
@@ -54,7 +62,13 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 pub(crate) fn show(uri: &Uri, state: &State) -> Response<Full<Bytes>> {
     let inner = state.lock();
     let (status, value) = match uri.path() {
-        "/" => return respond(StatusCode::OK, "text/html; charset=utf-8", PAGE.into()),
+        "/" => {
+            return respond(
+                StatusCode::OK,
+                "text/html; charset=utf-8",
+                PAGE.as_str().into(),
+            );
+        }
         "/series" => (StatusCode::OK, series(&inner)),
         "/refused" => {
             let all = all_refused(&inner).into_iter();
@@ -105,12 +119,6 @@ fn respond(status: StatusCode, content_type: &str, body: Bytes) -> Response<Full
         .header("referrer-policy", "no-referrer")
         .body(Full::new(body))
         .expect("constant headers are good")
-}
-
-fn content_of(element: &str) -> Option<&'static str> {
-    let (_, rest) = PAGE.split_once(&format!("<{element}>"))?;
-    let (content, _) = rest.split_once(&format!("</{element}>"))?;
-    Some(content)
 }
 
 fn summary(inner: &Inner) -> Value {

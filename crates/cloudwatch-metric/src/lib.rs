@@ -18,7 +18,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use diagnostics::{Hidden, did_you_mean, excerpt};
+use diagnostics::{Hidden, did_you_mean, redacted_prefix};
 
 mod unit;
 
@@ -236,7 +236,7 @@ impl Dimensions {
         for (i, dimension) in dimensions.iter().enumerate() {
             if dimensions[..i].iter().any(|d| d.name == dimension.name) {
                 return Err(MetricError::DuplicateDimension {
-                    name: excerpt(&dimension.name),
+                    name: redacted_prefix(&dimension.name),
                 });
             }
         }

@@ -1,9 +1,9 @@
 //! The text of a schedule, checked field by field so that an error says what would
 //! be right, and written anew in the form that `croner` reads without surprises.
 
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 
-use super::ScheduleError;
+use crate::error::ScheduleError;
 
 /// The nicknames of crontab(5), and `@reboot`'s refusal in [`expand`].
 const NICKNAMES: &[(&str, &str)] = &[
@@ -193,8 +193,8 @@ impl Field {
         if first > last {
             return Err(ScheduleError::Backwards {
                 field: self.name,
-                start: excerpt(start),
-                end: excerpt(end),
+                start: redacted_prefix(start),
+                end: redacted_prefix(end),
                 min: self.min,
                 max: self.last(),
             });
@@ -221,7 +221,7 @@ impl Field {
             Some(value) if (self.min..=self.max).contains(&value) => Ok(value),
             Some(_) => Err(ScheduleError::OutOfRange {
                 field: self.name,
-                given: excerpt(text),
+                given: redacted_prefix(text),
                 min: self.min,
                 max: self.max,
             }),

@@ -5,7 +5,11 @@ use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
 use super::expression::Expression;
-use super::{ScheduleError, YEAR_MAX};
+use crate::error::ScheduleError;
+
+/// The last year in which anything is due: dates stay far from the ends of `chrono`'s
+/// calendar, where arithmetic on them panics.
+pub(crate) const YEAR_MAX: i32 = 9999;
 
 /// The Gregorian calendar, weekdays included, repeats after 400 years: what does not
 /// match within them never does.

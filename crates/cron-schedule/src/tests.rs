@@ -205,7 +205,7 @@ fn repeated_fixed_time_counts_the_first_time() {
         firings(&berlin, "2025-10-25T12:00:00Z", 2),
         ["2025-10-26T00:30:00Z", "2025-10-27T01:30:00Z"]
     );
-    // Asked between the two half past two, the first is over.
+    // FileRead between the two half past two, the first is over.
     assert_eq!(
         firings(&berlin, "2025-10-26T01:10:00Z", 1),
         ["2025-10-27T01:30:00Z"]

@@ -1,7 +1,7 @@
 //! Groups, streams and events: one request after another, each with what it takes to succeed.
 
 use docker_client::{ContainerInfo, Source};
-use retry_policy::Failure;
+use retry_policy::RequestError;
 
 use crate::batch::size;
 use crate::event::Event;
@@ -22,7 +22,7 @@ pub struct Refused {
     /// What was asked.
     pub operation: Operation,
     /// What came back.
-    pub failure: Failure,
+    pub failure: RequestError,
 }
 
 impl Refused {
@@ -126,7 +126,7 @@ pub async fn create_cloudwatch_log_stream(
     settled(Operation::CreateStream, created)
 }
 
-fn settled(operation: Operation, result: Result<(), Failure>) -> Result<(), Refused> {
+fn settled(operation: Operation, result: Result<(), RequestError>) -> Result<(), Refused> {
     match result {
         Ok(()) => Ok(()),
         Err(failure) => {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use diagnostics::{chain, one_line};
 use docker_client::DockerClientError;
-use retry_policy::Failure;
+use retry_policy::RequestError;
 
 use crate::checkpoint::CheckpointError;
 use crate::verdict::Operation;
@@ -58,7 +58,7 @@ pub enum RunError {
     Credentials {
         /// Why not.
         #[source]
-        source: Box<Failure>,
+        source: Box<RequestError>,
     },
     /// The connection to AWS cannot be set up.
     #[error("connect to AWS: {reason}")]
@@ -83,7 +83,7 @@ pub enum RunError {
         group: String,
         /// What it said.
         #[source]
-        source: Box<Failure>,
+        source: Box<RequestError>,
     },
     /// The checkpoint.
     #[error("use the checkpoint")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diagnostics::chain;
 use docker_client::DockerApiClient;
-use retry_policy::FailureKind;
+use retry_policy::RequestErrorKind;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -118,7 +118,7 @@ async fn open_checkpoint(job: &Job) -> Result<Option<Checkpoint>, RunError> {
 async fn find_credentials(service: &impl LogsService) -> Result<(), RunError> {
     match tokio::time::timeout(CREDENTIALS_PATIENCE, service.ready()).await {
         Ok(Ok(())) => {}
-        Ok(Err(failure)) if failure.kind == FailureKind::NoCredentials => {
+        Ok(Err(failure)) if failure.kind == RequestErrorKind::NoCredentials => {
             return Err(RunError::Credentials {
                 source: Box::new(failure),
             });

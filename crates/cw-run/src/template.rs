@@ -189,7 +189,7 @@ impl Part {
             "date" => Self::Date,
             _ => match text.strip_prefix("label:") {
                 Some(label) if !label.is_empty() => Self::Label(label.to_owned()),
-                _ => return Err(TemplateError::Unknown(diagnostics::excerpt(text))),
+                _ => return Err(TemplateError::Unknown(diagnostics::redacted_prefix(text))),
             },
         })
     }

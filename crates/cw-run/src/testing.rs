@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
-use retry_policy::{Failure, FailureKind};
+use retry_policy::{RequestError, RequestErrorKind};
 
 use crate::cloudwatch_manager::{LogsService, PutRefused, Rejected, StreamName};
 use crate::event::Event;
 use crate::job::GroupSettings;
 use crate::verdict::Operation;
 
-pub(crate) fn refusal(status: u16, code: &str) -> Failure {
-    FailureKind::Refused {
+pub(crate) fn refusal(status: u16, code: &str) -> RequestError {
+    RequestErrorKind::Rejected {
         status,
         code: code.to_owned(),
         message: String::new(),
@@ -20,7 +20,7 @@ pub(crate) fn refusal(status: u16, code: &str) -> Failure {
     .into()
 }
 
-type Rule = Box<dyn Fn(Operation, &[Event]) -> Option<Failure> + Send>;
+type Rule = Box<dyn Fn(Operation, &[Event]) -> Option<RequestError> + Send>;
 
 /// Groups, streams, events, and what the next requests meet.
 #[derive(Default)]
@@ -60,7 +60,7 @@ impl FakeLogs {
     /// Every request is looked at by this first.
     pub(crate) fn rule(
         &self,
-        rule: impl Fn(Operation, &[Event]) -> Option<Failure> + Send + 'static,
+        rule: impl Fn(Operation, &[Event]) -> Option<RequestError> + Send + 'static,
     ) {
         self.lock().rule = Some(Box::new(rule));
     }
@@ -95,7 +95,7 @@ impl FakeLogs {
         &self,
         operation: Operation,
         events: &[Event],
-    ) -> Result<MutexGuard<'_, State>, Failure> {
+    ) -> Result<MutexGuard<'_, State>, RequestError> {
         let mut state = self.lock();
         state.requests.push(operation);
         match state.rule.as_ref().and_then(|rule| rule(operation, events)) {
@@ -106,11 +106,11 @@ impl FakeLogs {
 }
 
 impl LogsService for FakeLogs {
-    async fn ready(&self) -> Result<(), Failure> {
+    async fn ready(&self) -> Result<(), RequestError> {
         Ok(())
     }
 
-    async fn create_group(&self, group: &str, _: &GroupSettings) -> Result<(), Failure> {
+    async fn create_group(&self, group: &str, _: &GroupSettings) -> Result<(), RequestError> {
         match self
             .ask(Operation::CreateGroup, &[])?
             .groups
@@ -121,11 +121,11 @@ impl LogsService for FakeLogs {
         }
     }
 
-    async fn put_retention(&self, _: &str, _: i32) -> Result<(), Failure> {
+    async fn put_retention(&self, _: &str, _: i32) -> Result<(), RequestError> {
         self.ask(Operation::PutRetention, &[]).map(drop)
     }
 
-    async fn create_stream(&self, group: &str, stream: &str) -> Result<(), Failure> {
+    async fn create_stream(&self, group: &str, stream: &str) -> Result<(), RequestError> {
         let mut state = self.ask(Operation::CreateStream, &[])?;
         if !state.groups.contains(group) {
             return Err(refusal(400, "ResourceNotFoundException"));
@@ -141,7 +141,7 @@ impl LogsService for FakeLogs {
         Ok(())
     }
 
-    async fn stream_exists(&self, name: &StreamName) -> Result<bool, Failure> {
+    async fn stream_exists(&self, name: &StreamName) -> Result<bool, RequestError> {
         let state = self.ask(Operation::DescribeStreams, &[])?;
         Ok(state.streams.contains_key(name))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use retry_policy::{Failure, FailureKind};
+use retry_policy::{RequestError, RequestErrorKind};
 
 /// What was asked of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,9 +78,9 @@ const THROTTLED: &[&str] = &[
 
 /// The verdict on a failure.
 #[must_use]
-pub fn verdict(operation: Operation, failure: &Failure) -> Verdict {
+pub fn verdict(operation: Operation, failure: &RequestError) -> Verdict {
     let (code, status, retry_after) = match &failure.kind {
-        FailureKind::Refused {
+        RequestErrorKind::Rejected {
             code,
             status,
             retry_after,
@@ -126,7 +126,7 @@ mod tests {
     fn on(operation: Operation, status: u16, code: &str) -> Verdict {
         verdict(
             operation,
-            &Failure::from(FailureKind::Refused {
+            &RequestError::from(RequestErrorKind::Rejected {
                 status,
                 code: code.to_owned(),
                 message: String::new(),
@@ -201,9 +201,9 @@ mod tests {
 
     #[test]
     fn no_answer_is_retried_and_no_credentials_are_held() {
-        let of = |kind| verdict(Operation::PutEvents, &Failure::from(kind));
-        assert_eq!(of(FailureKind::NoAnswer), RETRY);
-        assert_eq!(of(FailureKind::CredentialsNotHad), RETRY);
-        assert_eq!(of(FailureKind::NoCredentials), Verdict::Hold);
+        let of = |kind| verdict(Operation::PutEvents, &RequestError::from(kind));
+        assert_eq!(of(RequestErrorKind::NoResponse), RETRY);
+        assert_eq!(of(RequestErrorKind::CredentialsUnavailable), RETRY);
+        assert_eq!(of(RequestErrorKind::NoCredentials), Verdict::Hold);
     }
 }

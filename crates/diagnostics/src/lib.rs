@@ -4,7 +4,7 @@
 //! ```
 //! let error = std::io::Error::other("https://me:secret@example.com/ is away");
 //! assert_eq!(diagnostics::chain(&error), "https://me:secret@example.com/ is away");
-//! assert_eq!(diagnostics::excerpt(&error.to_string()), "https://***@example.com/ is away");
+//! assert_eq!(diagnostics::redacted_prefix(&error.to_string()), "https://***@example.com/ is away");
 //! ```
 
 mod chain;
@@ -12,5 +12,6 @@ mod text;
 
 pub use chain::chain;
 pub use text::{
-    Hidden, did_you_mean, excerpt, excerpt_bytes, given, nearest, one_line, redact, shown_path,
+    Hidden, did_you_mean, given, nearest, one_line, redact, redacted_prefix, redacted_prefix_bytes,
+    shown_path,
 };

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-/// Longest excerpt of foreign text in a message: enough to recognise it, too
+/// Longest redacted_prefix of foreign text in a message: enough to recognise it, too
 /// short to flood a log.
 const EXCERPT_MAX: usize = 80;
 
-/// How much of a text is looked at for an excerpt of it: a page may be long, and so may
+/// How much of a text is looked at for an redacted_prefix of it: a page may be long, and so may
 /// the password of a URL in it.
 const LOOKED_AT_MAX: usize = 1024;
 
@@ -66,7 +66,7 @@ pub fn shown_path(path: &Path) -> String {
 /// The first characters of foreign text, so that a message stays bounded, without the
 /// credentials of a URL in it. What the configuration says has no place here.
 #[must_use]
-pub fn excerpt(text: &str) -> String {
+pub fn redacted_prefix(text: &str) -> String {
     let mut looked_at = start(text, LOOKED_AT_MAX);
     if looked_at.len() < text.len()
         && let Some(slashes) = looked_at.rfind("//")
@@ -84,10 +84,10 @@ pub fn excerpt(text: &str) -> String {
 
 /// The first of some bytes that are no text, escaped.
 #[must_use]
-pub fn excerpt_bytes(bytes: &[u8]) -> String {
+pub fn redacted_prefix_bytes(bytes: &[u8]) -> String {
     // An escaped byte is no shorter than the byte, so that what is cut off shows.
     let start = &bytes[..bytes.len().min(LOOKED_AT_MAX)];
-    excerpt(&start.escape_ascii().to_string())
+    redacted_prefix(&start.escape_ascii().to_string())
 }
 
 fn cut(text: &str) -> String {
@@ -233,9 +233,9 @@ mod tests {
             redact("up:http://u:p@ss@h/a@b https://h/ //x@y"),
             "up:http://***@h/a@b https://h/ //***@y"
         );
-        assert_eq!(excerpt("http://me:secret@host"), "http://***@host");
+        assert_eq!(redacted_prefix("http://me:secret@host"), "http://***@host");
         let long = format!("http://me:{}@host", "secret".repeat(1000));
-        assert_eq!(excerpt(&long), "http://…");
+        assert_eq!(redacted_prefix(&long), "http://…");
         assert_eq!(
             redact("value=http://u:p@h/a?token=s#/b unit=Count"),
             "value=http://***@h/a?…#/b unit=Count"
@@ -250,10 +250,16 @@ mod tests {
 
     #[test]
     fn excerpt_is_cut_at_a_character() {
-        assert_eq!(excerpt("short"), "short");
-        assert_eq!(excerpt(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
-        assert_eq!(excerpt_bytes(b"1\xff\n"), r"1\xff\n");
-        assert_eq!(excerpt_bytes(&[b'1'; 80]), "1".repeat(80));
-        assert_eq!(excerpt_bytes(&[b'1'; 81]), format!("{}…", "1".repeat(80)));
+        assert_eq!(redacted_prefix("short"), "short");
+        assert_eq!(
+            redacted_prefix(&"é".repeat(81)),
+            format!("{}…", "é".repeat(80))
+        );
+        assert_eq!(redacted_prefix_bytes(b"1\xff\n"), r"1\xff\n");
+        assert_eq!(redacted_prefix_bytes(&[b'1'; 80]), "1".repeat(80));
+        assert_eq!(
+            redacted_prefix_bytes(&[b'1'; 81]),
+            format!("{}…", "1".repeat(80))
+        );
     }
 }

@@ -12,7 +12,7 @@ use std::process::{Command, ExitStatus};
 use std::str::FromStr;
 
 use cloudwatch_metric::Value;
-use diagnostics::excerpt_bytes;
+use diagnostics::redacted_prefix_bytes;
 
 use super::threads::{self, Thread};
 use super::{NumberError, Sampling, Source, Tick, number};
@@ -146,7 +146,7 @@ impl Exec {
         let printed = self.finish(started).await?;
         let text = String::from_utf8(printed).map_err(|error| ExecError::NotText {
             program: program(),
-            read: excerpt_bytes(error.as_bytes()),
+            read: redacted_prefix_bytes(error.as_bytes()),
         })?;
         number(&text).map_err(|source| ExecError::Number {
             program: program(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use blocking_io::Files;
 use cloudwatch_metric::Value;
-use diagnostics::excerpt_bytes;
+use diagnostics::redacted_prefix_bytes;
 
 use super::computing::{self, Stopped};
 use super::{NumberError, READ_MAX, Sampling, Source, Tick, json, number};
@@ -107,7 +107,7 @@ fn number_in(
     pointer: Option<&json::Pointer>,
 ) -> Result<Value, FileError> {
     let Ok(text) = std::str::from_utf8(bytes) else {
-        let read = excerpt_bytes(bytes);
+        let read = redacted_prefix_bytes(bytes);
         return Err(FileError::NotText { path, read });
     };
     match pointer {

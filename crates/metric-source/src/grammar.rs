@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cloudwatch_metric::{MetricError, Value};
-use diagnostics::{Hidden, did_you_mean, excerpt, nearest};
+use cloudwatch_metric::MetricError;
+use diagnostics::{Hidden, did_you_mean, nearest};
 
 use crate::{
     Options, Source, constant, ecs, exec, file, host, http, probe, prometheus, random, timestamp,
@@ -87,29 +87,6 @@ pub fn parse(text: &str, options: &Options) -> Result<Arc<dyn Source>, ParseSour
     }
 }
 
-/// What was read in the place of a number.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
-pub enum NumberError {
-    #[error("expected a number, read {read:?}")]
-    NotANumber { read: String },
-    #[error("expected a number, read {read:?}")]
-    NotAccepted { read: String, source: MetricError },
-}
-
-/// The number that a text consists of, white space around it aside.
-pub(crate) fn number(text: &str) -> Result<Value, NumberError> {
-    let read = || excerpt(text.trim());
-    let number: f64 = text
-        .trim()
-        .parse()
-        .map_err(|_| NumberError::NotANumber { read: read() })?;
-    Value::try_from(number).map_err(|source| NumberError::NotAccepted {
-        read: read(),
-        source,
-    })
-}
-
 /// The word that each form begins with.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
     FORMS.iter().map(|(kind, _)| *kind)
@@ -143,6 +120,7 @@ fn nearest_kind(given: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use cloudwatch_metric::Value;
     use proptest::prelude::*;
     use test_support::cases;
 
@@ -191,13 +169,6 @@ mod tests {
         assert!(parse("up:http://host:+80/", &options).is_err());
     }
 
-    #[test]
-    fn number_shows_what_was_read() {
-        assert_eq!(number(" 4.5\n").unwrap().get(), 4.5);
-        let error = number("12 apples\x1b[0m").unwrap_err().to_string();
-        assert_eq!(error, r#"expected a number, read "12 apples\u{1b}[0m""#);
-    }
-
     proptest! {
         #![proptest_config(cases(10_000))]
 
@@ -210,7 +181,6 @@ mod tests {
             rest in prop_oneof![any::<String>(), "[a-z0-9.:/@#~?%{}\"'=,\\\\ \\[\\]-]{0,60}"],
         ) {
             let _ = parse(&format!("{kind}{rest}"), &Options::default());
-            let _ = number(&rest);
         }
     }
 }

@@ -7,11 +7,9 @@
 //! `docker stats` shows, which counts in CPUs of the machine; `host:memory` is the same.
 //! CPU is the mean since the last tick; at the first one, over a fifth of a second.
 
-use std::io;
-use std::path::PathBuf;
 use std::str::FromStr;
 
-use cloudwatch_metric::{MetricError, Value};
+use cloudwatch_metric::Value;
 use diagnostics::{Hidden, did_you_mean, nearest};
 
 use super::{Sampling, Source, Tick};
@@ -19,11 +17,13 @@ use super::{Sampling, Source, Tick};
 mod cgroup;
 mod cpu;
 mod disk;
+mod error;
 mod memory;
 mod root;
 
 use cpu::Cpu;
 use disk::Disk;
+use error::HostError;
 use memory::Usage;
 use root::{KernelFile, Root};
 
@@ -60,29 +60,6 @@ pub enum ParseHostError {
     NotAbsolute,
     #[error("host:{given} is read from Linux's /proc, here only host:disk:/path works")]
     OnlyOnLinux { given: &'static str },
-}
-
-/// Why the host gave no value.
-#[derive(Debug, thiserror::Error)]
-enum HostError {
-    #[error("read {path}")]
-    Read { path: PathBuf, source: io::Error },
-    #[error("expected {what} in {path}, read {read:?}")]
-    Unexpected {
-        path: PathBuf,
-        what: String,
-        read: String,
-    },
-    #[error("the kernel's CPU counters stand still, this machine does not account for CPU time")]
-    CpuStandsStill,
-    #[error("ask for the file system that holds {path}")]
-    Disk { path: PathBuf, source: io::Error },
-    #[error("{path} is on a pseudo file system without blocks, give a path on a disk")]
-    NoBlocks { path: PathBuf },
-    #[error("run a blocking call on a thread")]
-    Thread { source: tokio::task::JoinError },
-    #[error(transparent)]
-    Value(#[from] MetricError),
 }
 
 impl FromStr for Host {

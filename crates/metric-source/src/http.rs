@@ -8,11 +8,13 @@ use super::{NumberError, Options, Sampling, Source, Tick, json, number};
 
 mod client;
 mod connect;
+mod error;
 mod headers;
 mod names;
 mod url;
 
-pub(crate) use client::{HttpClient, HttpError, Page, Request};
+pub(crate) use client::{HttpClient, Page, Request};
+pub(crate) use error::HttpError;
 pub(crate) use headers::{HeadersError, HeadersFile};
 pub(crate) use names::Resolver;
 pub(crate) use url::HttpUrl;

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use cloudwatch_metric::{MetricError, Value};
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 use serde_json::Value as Json;
 
 mod walk;
@@ -23,7 +23,7 @@ pub(super) struct Pointer {
 }
 
 /// Most values that are kept of what is no number, to show its beginning: each is shown as
-/// one character at least, of the eighty of an excerpt.
+/// one character at least, of the eighty of an redacted_prefix.
 const SHOWN_MAX: usize = 100;
 
 /// Nothing of one that the rest of a URL's password may be, cut off by a `#` in it.
@@ -106,7 +106,7 @@ impl Pointer {
     pub(super) fn number_in(&self, document: &str) -> Result<Value, JsonError> {
         let pointer = || self.to_string();
         let found = self.find(document).map_err(|source| JsonError::NotJson {
-            read: excerpt(document.trim()),
+            read: redacted_prefix(document.trim()),
             source,
         })?;
         let found = found.ok_or_else(|| JsonError::Absent { pointer: pointer() })?;
@@ -117,7 +117,7 @@ impl Pointer {
         };
         let number = number.ok_or_else(|| JsonError::NotANumber {
             pointer: pointer(),
-            read: excerpt(&found.to_string()),
+            read: redacted_prefix(&found.to_string()),
         })?;
         Value::try_from(number).map_err(|source| JsonError::NotAccepted {
             pointer: pointer(),

@@ -39,6 +39,7 @@ mod grammar;
 mod host;
 mod http;
 mod json;
+mod number;
 mod one_at_a_time;
 mod options;
 mod probe;
@@ -48,9 +49,10 @@ mod text;
 mod threads;
 mod timestamp;
 
-pub(crate) use grammar::number;
-pub use grammar::{NumberError, ParseSourceError, kinds, parse};
+pub use grammar::{ParseSourceError, kinds, parse};
 pub use http_proxies::HttpConfig;
+pub use number::NumberError;
+pub(crate) use number::number;
 pub use options::{Options, Uses};
 pub use text::{SourceText, shown};
 

@@ -12,12 +12,14 @@ use super::http::{HeadersFile, HttpUrl, Page, ParseUrlError};
 use super::{Options, Readings, Sampling, Source, Tick};
 
 mod exposition;
+mod sample;
 mod scan;
 mod scrape;
 mod selector;
 mod series;
 
-pub use exposition::{Exposition, ExpositionError, Format, Kind, Sample};
+pub use exposition::{Exposition, ExpositionError};
+pub use sample::{Format, Kind, Sample};
 pub(crate) use scrape::Scrapes;
 use scrape::{Endpoint, ScrapeError};
 use selector::MatchError;

@@ -6,25 +6,25 @@ use std::time::Duration;
 
 /// Why one attempt did not deliver.
 #[derive(Debug)]
-pub struct Failure {
+pub struct RequestError {
     /// What happened, as far as the verdict depends on it.
-    pub kind: FailureKind,
+    pub kind: RequestErrorKind,
     /// The cause in the client below.
     pub source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 /// What happened to an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FailureKind {
+pub enum RequestErrorKind {
     /// The service did not answer: name resolution, connection, TLS, time-out, or an
     /// answer that cannot be read.
-    NoAnswer,
+    NoResponse,
     /// There are no credentials to sign the request with.
     NoCredentials,
     /// There should be credentials, but whoever gives them did not.
-    CredentialsNotHad,
+    CredentialsUnavailable,
     /// The service answered with an error.
-    Refused {
+    Rejected {
         /// The HTTP status.
         status: u16,
         /// The service's error code, empty if the answer had none.
@@ -36,13 +36,17 @@ pub enum FailureKind {
     },
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            FailureKind::NoAnswer => f.write_str("the service did not answer"),
-            FailureKind::NoCredentials => f.write_str("no credentials to sign the request with"),
-            FailureKind::CredentialsNotHad => f.write_str("the credentials could not be had"),
-            FailureKind::Refused {
+            RequestErrorKind::NoResponse => f.write_str("the service did not answer"),
+            RequestErrorKind::NoCredentials => {
+                f.write_str("no credentials to sign the request with")
+            }
+            RequestErrorKind::CredentialsUnavailable => {
+                f.write_str("the credentials are unavailable")
+            }
+            RequestErrorKind::Rejected {
                 status,
                 code,
                 message,
@@ -58,14 +62,14 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Error for Failure {
+impl Error for RequestError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
 }
 
-impl From<FailureKind> for Failure {
-    fn from(kind: FailureKind) -> Self {
+impl From<RequestErrorKind> for RequestError {
+    fn from(kind: RequestErrorKind) -> Self {
         Self { kind, source: None }
     }
 }
@@ -74,9 +78,9 @@ impl From<FailureKind> for Failure {
 mod tests {
     use super::*;
 
-    fn refused(status: u16, code: &str, message: &str) -> Failure {
-        Failure {
-            kind: FailureKind::Refused {
+    fn refused(status: u16, code: &str, message: &str) -> RequestError {
+        RequestError {
+            kind: RequestErrorKind::Rejected {
                 status,
                 code: code.to_owned(),
                 message: message.to_owned(),
@@ -99,8 +103,8 @@ mod tests {
 
     #[test]
     fn failure_leads_to_its_cause() {
-        let failure = Failure {
-            kind: FailureKind::NoAnswer,
+        let failure = RequestError {
+            kind: RequestErrorKind::NoResponse,
             source: Some("refused".into()),
         };
         assert_eq!(failure.to_string(), "the service did not answer");

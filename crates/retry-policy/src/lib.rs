@@ -4,9 +4,9 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use retry_policy::{Failure, FailureKind, Retry, Verdict};
+//! use retry_policy::{RequestError, RequestErrorKind, Retry, Verdict};
 //!
-//! let throttled = Failure::from(FailureKind::Refused {
+//! let throttled = RequestError::from(RequestErrorKind::Rejected {
 //!     status: 400,
 //!     code: "Throttling".to_owned(),
 //!     message: "Rate exceeded".to_owned(),
@@ -22,5 +22,5 @@ mod failure;
 mod verdict;
 
 pub use backoff::Retry;
-pub use failure::{Failure, FailureKind};
+pub use failure::{RequestError, RequestErrorKind};
 pub use verdict::{Remedy, Verdict};

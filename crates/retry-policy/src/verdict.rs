@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 
-use crate::{Failure, FailureKind};
+use crate::{RequestError, RequestErrorKind};
 
 /// What to do after a failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,16 +68,16 @@ const RETRY: &[&str] = &[
 /// Statuses of client errors that blame the moment (RFC 9110, 15.5.9; RFC 6585, 4).
 const RETRY_STATUSES: &[u16] = &[408, 429];
 
-impl Failure {
+impl RequestError {
     /// The verdict of design §5.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match &self.kind {
-            FailureKind::NoAnswer | FailureKind::CredentialsNotHad => {
+            RequestErrorKind::NoResponse | RequestErrorKind::CredentialsUnavailable => {
                 Verdict::Retry { after: None }
             }
-            FailureKind::NoCredentials => Verdict::Hold,
-            FailureKind::Refused {
+            RequestErrorKind::NoCredentials => Verdict::Hold,
+            RequestErrorKind::Rejected {
                 status,
                 code,
                 message,
@@ -120,8 +120,8 @@ impl Failure {
     #[must_use]
     pub fn reason(&self) -> String {
         match &self.kind {
-            FailureKind::Refused { status, code, .. } => {
-                excerpt(format!("{status} {code}").trim_end())
+            RequestErrorKind::Rejected { status, code, .. } => {
+                redacted_prefix(format!("{status} {code}").trim_end())
             }
             _ => String::new(),
         }
@@ -130,10 +130,10 @@ impl Failure {
     /// What somebody can do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<Remedy> {
-        let FailureKind::Refused { code, message, .. } = &self.kind else {
+        let RequestErrorKind::Rejected { code, message, .. } = &self.kind else {
             return Some(match self.kind {
-                FailureKind::NoCredentials => Remedy::GiveCredentials,
-                FailureKind::CredentialsNotHad => Remedy::CheckCredentialsEndpoint,
+                RequestErrorKind::NoCredentials => Remedy::GiveCredentials,
+                RequestErrorKind::CredentialsUnavailable => Remedy::CheckCredentialsEndpoint,
                 _ => Remedy::CheckNetwork,
             });
         };
@@ -198,12 +198,12 @@ mod tests {
 
     const RETRY_SOON: Verdict = Verdict::Retry { after: None };
 
-    fn failure(kind: FailureKind) -> Failure {
-        Failure { kind, source: None }
+    fn failure(kind: RequestErrorKind) -> RequestError {
+        RequestError { kind, source: None }
     }
 
-    fn refusal(status: u16, code: &str, message: &str) -> Failure {
-        failure(FailureKind::Refused {
+    fn refusal(status: u16, code: &str, message: &str) -> RequestError {
+        failure(RequestErrorKind::Rejected {
             status,
             code: code.to_owned(),
             message: message.to_owned(),
@@ -299,10 +299,10 @@ mod tests {
         }
         let of = |kind| failure(kind).remedy();
         assert_eq!(
-            of(FailureKind::NoCredentials),
+            of(RequestErrorKind::NoCredentials),
             Some(Remedy::GiveCredentials)
         );
-        assert_eq!(of(FailureKind::NoAnswer), Some(Remedy::CheckNetwork));
+        assert_eq!(of(RequestErrorKind::NoResponse), Some(Remedy::CheckNetwork));
         assert_eq!(refusal(500, "InternalServiceFault", "").remedy(), None);
     }
 
@@ -313,7 +313,7 @@ mod tests {
             "400 SomethingNew"
         );
         assert_eq!(refusal(404, "", "no").reason(), "404");
-        assert_eq!(failure(FailureKind::NoAnswer).reason(), "");
+        assert_eq!(failure(RequestErrorKind::NoResponse).reason(), "");
         let endless = refusal(400, &"x".repeat(10_000), "").reason();
         assert!(endless.len() < 100, "{endless}");
     }

@@ -59,14 +59,14 @@ impl fmt::Display for Problem {
 
 /// All that reading the configuration found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub struct Diagnostics {
     /// What keeps the program from starting.
     pub problems: Vec<Problem>,
     /// What is suspicious but harmless.
     pub warnings: Vec<Problem>,
 }
 
-impl Findings {
+impl Diagnostics {
     /// Something that keeps the program from starting.
     pub fn problem(&mut self, setting: &str, message: impl fmt::Display) {
         self.problems.push(at_setting(setting, message));

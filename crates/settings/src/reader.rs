@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use diagnostics::{excerpt, nearest};
+use diagnostics::{nearest, redacted_prefix};
 
 use crate::value::{count, duration};
-use crate::{Environment, Findings, Setting};
+use crate::{Diagnostics, Environment, Setting};
 
 /// Reads settings one by one and collects what is wrong with them: `None` of one is told
 /// there, and the others are read all the same.
@@ -15,7 +15,7 @@ pub struct Reader<'a> {
     /// The variables.
     pub environment: &'a Environment,
     /// What was found so far.
-    pub findings: Findings,
+    pub findings: Diagnostics,
 }
 
 impl<'a> Reader<'a> {
@@ -24,7 +24,7 @@ impl<'a> Reader<'a> {
     pub fn new(environment: &'a Environment) -> Self {
         Self {
             environment,
-            findings: Findings::default(),
+            findings: Diagnostics::default(),
         }
     }
 
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
                     Some(nearest) => format!("is not known, did you mean {prefix}{nearest}?"),
                     None => "is not known, --help lists the variables".to_owned(),
                 };
-                self.findings.warning(&excerpt(name), message);
+                self.findings.warning(&redacted_prefix(name), message);
             }
         }
         for name in self.environment.unreadable() {

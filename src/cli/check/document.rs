@@ -2,13 +2,13 @@
 
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
-use settings::{Findings, Problem};
+use settings::{Diagnostics, Problem};
 
 use super::overview::Overview;
 use crate::config::Entry;
 
 /// The whole answer. Without an overview it holds the problems alone.
-pub(super) fn document(overview: Option<&Overview<'_>>, findings: &Findings) -> Value {
+pub(super) fn document(overview: Option<&Overview<'_>>, findings: &Diagnostics) -> Value {
     let problems = |problems: &[Problem]| problems.iter().map(problem).collect::<Value>();
     let mut document = json!({
         "valid": overview.is_some(),

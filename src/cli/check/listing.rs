@@ -6,13 +6,13 @@ use std::io::{self, Write};
 
 use chrono::SecondsFormat;
 use diagnostics::one_line;
-use settings::Findings;
+use settings::Diagnostics;
 
 use super::overview::Overview;
 use crate::config::Entry;
 
 /// Prints what is wrong, one `SETTING: problem` a line.
-pub(super) fn problems(err: &mut impl Write, findings: &Findings) -> io::Result<()> {
+pub(super) fn problems(err: &mut impl Write, findings: &Diagnostics) -> io::Result<()> {
     for warning in &findings.warnings {
         writeln!(err, "warning: {}", one_line(&warning.to_string()))?;
     }

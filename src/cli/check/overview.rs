@@ -31,7 +31,7 @@ impl Overview<'_> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use settings::Findings;
+    use settings::Diagnostics;
 
     use super::*;
     use crate::config::Inputs;
@@ -40,7 +40,7 @@ pub(super) mod tests {
     pub(in crate::cli::check) fn read(
         crontab: Option<&str>,
         variables: &[(&str, &str)],
-    ) -> (Option<Config>, Findings) {
+    ) -> (Option<Config>, Diagnostics) {
         let region = [("AWS_REGION", "us-east-1")];
         let variables = region.iter().chain(variables);
         Config::read(&Inputs {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use diagnostics::{excerpt, shown_path};
+use diagnostics::{redacted_prefix, shown_path};
 use metric_source::shown;
 use settings::{Environment, Setting};
 
@@ -74,7 +74,7 @@ fn own_shown(setting: Setting, value: &str) -> String {
     if diagnostics::given(value).is_empty() {
         return HIDDEN.into();
     }
-    excerpt(value)
+    redacted_prefix(value)
 }
 
 fn foreign_shown(name: &str, value: &str) -> Option<String> {
@@ -88,7 +88,7 @@ fn foreign_shown(name: &str, value: &str) -> Option<String> {
         true => value.starts_with(['/', '~']),
         false => !diagnostics::given(value).is_empty(),
     };
-    is_shown.then(|| excerpt(value))
+    is_shown.then(|| redacted_prefix(value))
 }
 
 #[cfg(test)]

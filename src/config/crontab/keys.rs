@@ -3,7 +3,7 @@
 use diagnostics::Hidden;
 use metric_source::Uses;
 
-use super::LineError;
+use super::line_error::LineErrorKind;
 use super::words::Word;
 
 macro_rules! keys {
@@ -13,9 +13,6 @@ macro_rules! keys {
         pub(super) struct Keys {
             $(pub(super) $key: Option<Word>),+
         }
-
-        /// The keys of a metric line.
-        pub(super) const KEYS: &[&str] = &[$(stringify!($key)),+];
 
         impl Keys {
             fn slot(&mut self, key: &str) -> Option<(&'static str, &mut Option<Word>)> {
@@ -43,23 +40,23 @@ keys!(
 
 impl Keys {
     /// Takes one pair of the line.
-    pub(super) fn take(&mut self, pair: &Word) -> Result<(), LineError> {
+    pub(super) fn take(&mut self, pair: &Word) -> Result<(), LineErrorKind> {
         let Some((key, value)) = pair.pair() else {
-            return Err(LineError::NotAPair);
+            return Err(LineErrorKind::NotAPair);
         };
         let Some((key, slot)) = self.slot(key) else {
-            return Err(LineError::Key {
+            return Err(LineErrorKind::Key {
                 given: Hidden::new(key),
             });
         };
         if slot.replace(value).is_some() {
-            return Err(LineError::Twice { key });
+            return Err(LineErrorKind::Twice { key });
         }
         Ok(())
     }
 
     /// The keys that the line's source has no use for.
-    pub(super) fn idle(&self, source: &str) -> Vec<(&Word, LineError)> {
+    pub(super) fn idle(&self, source: &str) -> Vec<(&Word, LineErrorKind)> {
         const HTTP: &str =
             "http, https and prometheus sources, and up and latency of http or https";
         const SERIES: &str = "prometheus sources";
@@ -72,7 +69,7 @@ impl Keys {
         ];
         let idle = keys.into_iter().filter(|(_, _, is_used, _)| !is_used);
         idle.filter_map(|(key, word, _, kinds)| {
-            Some((word.as_ref()?, LineError::Idle { key, kinds }))
+            Some((word.as_ref()?, LineErrorKind::Idle { key, kinds }))
         })
         .collect()
     }

@@ -1,4 +1,4 @@
-use super::fault::PROBLEMS_MAX;
+use super::line_error::PROBLEMS_MAX;
 use super::*;
 
 mod properties;

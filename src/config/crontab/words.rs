@@ -1,6 +1,6 @@
 //! A line as words, quoted as in a shell, each with the column it begins at.
 
-use super::{Fault, LineError};
+use super::line_error::{LineError, LineErrorKind};
 
 /// One word, its quotes taken away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Word {
 }
 
 /// Splits a line at white space. A `#` that begins a word begins a comment.
-pub(super) fn split(line: &str) -> Result<Vec<Word>, Fault> {
+pub(super) fn split(line: &str) -> Result<Vec<Word>, LineError> {
     let mut words = Vec::new();
     let mut word: Option<Word> = None;
     let mut characters = (1..).zip(line.chars()).peekable();
@@ -50,7 +50,7 @@ pub(super) fn split(line: &str) -> Result<Vec<Word>, Fault> {
             '\'' | '"' => quoted(text, character, column, &mut characters)?,
             '\\' => match characters.next() {
                 Some((_, escaped)) => text.push(escaped),
-                None => return Err(Fault::new(column, LineError::OpenEscape)),
+                None => return Err(LineError::new(column, LineErrorKind::OpenEscape)),
             },
             _ => text.push(character),
         }
@@ -61,7 +61,7 @@ pub(super) fn split(line: &str) -> Result<Vec<Word>, Fault> {
 
 /// The name and the value of a line `NAME=value`, white space around both aside. The
 /// name is one word of letters, digits and underscores, as cron has it.
-pub(super) fn assignment(line: &str) -> Option<(Word, Result<Word, Fault>)> {
+pub(super) fn assignment(line: &str) -> Option<(Word, Result<Word, LineError>)> {
     let (name, value) = line.split_once('=')?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let text = name.trim();
@@ -81,7 +81,7 @@ pub(super) fn assignment(line: &str) -> Option<(Word, Result<Word, Fault>)> {
 }
 
 /// A value in one pair of quotes loses them; any other stands as it is.
-fn unquote(value: &str, column: usize) -> Result<String, Fault> {
+fn unquote(value: &str, column: usize) -> Result<String, LineError> {
     let mut characters = (column..).zip(value.chars()).peekable();
     match characters.next() {
         Some((column, quote @ ('\'' | '"'))) => {
@@ -101,7 +101,7 @@ fn quoted(
     quote: char,
     opened: usize,
     characters: &mut std::iter::Peekable<impl Iterator<Item = (usize, char)>>,
-) -> Result<(), Fault> {
+) -> Result<(), LineError> {
     while let Some((_, character)) = characters.next() {
         if character == quote {
             return Ok(());
@@ -111,7 +111,7 @@ fn quoted(
             .flatten();
         text.push(escaped.map_or(character, |(_, escaped)| escaped));
     }
-    Err(Fault::new(opened, LineError::OpenQuote { quote }))
+    Err(LineError::new(opened, LineErrorKind::OpenQuote { quote }))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use test_support::cases;
 
 use super::*;
 
-fn read(variables: impl IntoIterator<Item = (String, String)>) -> (Option<Config>, Findings) {
+fn read(variables: impl IntoIterator<Item = (String, String)>) -> (Option<Config>, Diagnostics) {
     let pair = |(name, value): (String, String)| (name.into(), value.into());
     Config::read(&Inputs {
         environment: variables.into_iter().map(pair).collect(),

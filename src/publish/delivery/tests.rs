@@ -5,7 +5,7 @@ use cloudwatch_metric::{Metric, Point, Resolution, Unit, Value};
 
 use super::*;
 use crate::outbox::{Limits, Outbox};
-use crate::publish::FailureKind;
+use crate::publish::RequestErrorKind;
 
 mod unknown;
 
@@ -16,7 +16,7 @@ const RETRY: Retry = Retry {
 };
 
 /// What a scripted service says to a request with these values.
-type Service<'a> = dyn FnMut(&[usize]) -> Result<(), Failure> + 'a;
+type Service<'a> = dyn FnMut(&[usize]) -> Result<(), RequestError> + 'a;
 
 /// What became of a batch of points whose values are their positions.
 #[derive(Debug, Default)]
@@ -84,9 +84,9 @@ fn fate_of(mut delivery: Delivery, service: &mut Service) -> Fate {
     }
 }
 
-fn refusal(status: u16, code: &str, message: String) -> Failure {
-    Failure {
-        kind: FailureKind::Refused {
+fn refusal(status: u16, code: &str, message: String) -> RequestError {
+    RequestError {
+        kind: RequestErrorKind::Rejected {
             status,
             code: code.to_owned(),
             message,
@@ -96,9 +96,9 @@ fn refusal(status: u16, code: &str, message: String) -> Failure {
     }
 }
 
-fn no_answer() -> Failure {
-    Failure {
-        kind: FailureKind::NoAnswer,
+fn no_answer() -> RequestError {
+    RequestError {
+        kind: RequestErrorKind::NoResponse,
         source: None,
     }
 }
@@ -107,7 +107,7 @@ fn no_answer() -> Failure {
 fn poisoned<'a>(
     bad: &'a BTreeSet<usize>,
     name: impl Fn(usize) -> String + 'a,
-) -> impl FnMut(&[usize]) -> Result<(), Failure> + 'a {
+) -> impl FnMut(&[usize]) -> Result<(), RequestError> + 'a {
     move |sent| match sent.iter().position(|point| bad.contains(point)) {
         Some(position) => Err(refusal(400, "InvalidParameterValue", name(position))),
         None => Ok(()),

@@ -164,7 +164,7 @@ fn bound_in_bytes_holds_while_a_file_is_read() {
     assert_eq!(lost.reason, Reason::Bytes);
     assert_eq!(lost.points, 100 - opened.outbox.len());
     assert_eq!(lost.from, now());
-    assert_eq!(opened.outbox.losses().overflowed_bytes, lost.points as u64);
+    assert_eq!(opened.outbox.dropped().overflowed_bytes, lost.points as u64);
     let left = held(&opened.outbox);
     assert_eq!(left.last().unwrap().id, 100);
     assert!((24..29).contains(&left.len()), "{}", left.len());
@@ -190,7 +190,7 @@ fn points_that_grew_too_old_on_disk_are_not_taken_up() {
         panic!("{:?}", reopened.lost);
     };
     assert_eq!((lost.reason, lost.points), (Reason::Age, 16));
-    assert_eq!(reopened.outbox.losses().expired, 16);
+    assert_eq!(reopened.outbox.dropped().expired, 16);
     assert_eq!(reopened.outbox.len(), 22);
 }
 
@@ -207,5 +207,5 @@ fn lowered_limit_does_not_count_what_had_left_as_lost() {
     opened.spool.sync(&mut opened.outbox);
     let reopened = open_within(Memory::holding(&disk.content()), 600).unwrap();
     assert_eq!((reopened.restored, reopened.outbox.len()), (1000, 600));
-    assert_eq!(reopened.outbox.losses().overflowed, 400);
+    assert_eq!(reopened.outbox.dropped().overflowed, 400);
 }

@@ -5,8 +5,8 @@ use super::*;
 /// The outbox around one call of `sync`, and the steps that the disk saw until then.
 struct Around {
     steps: std::ops::Range<usize>,
-    before: Vec<Held>,
-    after: Vec<Held>,
+    before: Vec<QueuedPoint>,
+    after: Vec<QueuedPoint>,
 }
 
 /// A run with backlog, overflow, removals of parts, a new file and an emptied one.
@@ -51,13 +51,13 @@ fn run() -> (Vec<Step>, Vec<Around>) {
 }
 
 /// What the next process finds.
-fn found(disk: &Memory) -> Vec<Held> {
+fn found(disk: &Memory) -> Vec<QueuedPoint> {
     held(&open(&disk.fork()).outbox)
 }
 
 /// What was held before and is still held must be found, and nothing else but what
 /// is just coming or going.
-fn assert_between(found: &[Held], around: &Around) {
+fn assert_between(found: &[QueuedPoint], around: &Around) {
     for held in &around.before {
         assert!(found.contains(held) || !around.after.contains(held));
     }

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use super::*;
 
 /// A file of 52 points with some removed, and what it holds.
-fn sample() -> (Vec<u8>, Vec<Held>) {
+fn sample() -> (Vec<u8>, Vec<QueuedPoint>) {
     let disk = Memory::default();
     let mut opened = open(&disk);
     for minute in 0..13 {
@@ -42,7 +42,7 @@ fn record_at(records: &[(usize, Option<Id>)], at: usize) -> Option<usize> {
 }
 
 /// Opens a file, and again after the first write, which must leave no damage.
-fn survivors(file: &[u8]) -> (Vec<Held>, Option<Damage>) {
+fn survivors(file: &[u8]) -> (Vec<QueuedPoint>, Option<Damage>) {
     let disk = Memory::holding(file);
     let mut opened = open(&disk);
     assert_synced(&mut opened.spool, &mut opened.outbox, &disk);
@@ -51,12 +51,12 @@ fn survivors(file: &[u8]) -> (Vec<Held>, Option<Damage>) {
 
 /// Those of the points found that were held. Where a removal is lost, what it removed
 /// is back, which costs nothing but a second sending.
-fn known(found: Vec<Held>, all: &[Held]) -> Vec<Held> {
+fn known(found: Vec<QueuedPoint>, all: &[QueuedPoint]) -> Vec<QueuedPoint> {
     let known = found.into_iter().filter(|held| all.contains(held));
     known.collect()
 }
 
-fn all_but(all: &[Held], lost: Option<Id>) -> Vec<Held> {
+fn all_but(all: &[QueuedPoint], lost: Option<Id>) -> Vec<QueuedPoint> {
     let kept = all.iter().filter(|held| Some(held.id) != lost);
     kept.cloned().collect()
 }

@@ -34,7 +34,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn point(held: &Held) -> (Id, Point) {
+fn point(held: &QueuedPoint) -> (Id, Point) {
     (held.id, held.point.clone())
 }
 
@@ -127,7 +127,7 @@ proptest! {
         });
         let at = DateTime::from_timestamp(seconds, 0).unwrap();
         let value = Value::try_from(value).unwrap();
-        let held = Held { id, point: Point { metric, at, value } };
+        let held = QueuedPoint { id, point: Point { metric, at, value } };
         let mut bytes = Vec::new();
         record::put_point(&mut bytes, &held);
         prop_assert_eq!(record::read(&bytes), Some((record::Record::Point(held), bytes.len())));

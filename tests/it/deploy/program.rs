@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use cw_publisher::config::setting::{ALL, FOREIGN, SPOOL_DIR};
 use cw_publisher::config::{Config, HealthAddr, Inputs, crontab_path};
 use serde_json::Value;
-use settings::{Environment, Findings};
+use settings::{Diagnostics, Environment};
 
 use super::{json, list, text};
 
@@ -56,7 +56,7 @@ pub(super) fn config(variables: &Variables, crontab: Option<(PathBuf, String)>) 
         spool_dir,
     };
     let (config, findings) = Config::read(&inputs);
-    assert_eq!(findings, Findings::default());
+    assert_eq!(findings, Diagnostics::default());
     let config = config.unwrap();
     let policy = json("iam-policy.json");
     let allowed = "/Statement/0/Condition/StringEquals/cloudwatch:namespace";
@@ -74,12 +74,12 @@ fn is_known(name: &str) -> bool {
     names.any(|known| known == name)
 }
 
-/// The port on which the health is told.
+/// The port on which the health endpoint listens.
 #[track_caller]
 pub(super) fn health_port(config: &Config) -> u64 {
     match &config.health {
         HealthAddr::Http(addr) => addr.rsplit_once(':').unwrap().1.parse().unwrap(),
-        other => panic!("the health is told at {other:?}"),
+        other => panic!("the health endpoint listens at {other:?}"),
     }
 }
 

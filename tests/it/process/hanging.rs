@@ -106,7 +106,7 @@ async fn credentials_file_that_hangs_is_told_and_waited_for_until_it_answers() {
     let publisher = setup.start();
     let writer = opened(&pipe).await;
     publisher
-        .line("credentials not resolved, going on without")
+        .line("credentials unavailable, continuing without")
         .await;
     // The server of the file is back.
     std::fs::remove_file(&pipe).unwrap();
@@ -146,7 +146,7 @@ async fn file_that_hangs_when_credentials_are_read_again_costs_no_tick() {
     let so_far = endpoint.points().len();
     endpoint.received_at_least(so_far + 2).await;
     publisher
-        .line("credentials not found, the old ones stay")
+        .line("credentials not reloaded, keeping the old ones")
         .await;
     assert_eq!(publisher.stopped().await.code(), Some(0));
 }
@@ -154,10 +154,14 @@ async fn file_that_hangs_when_credentials_are_read_again_costs_no_tick() {
 #[tokio::test]
 async fn certificates_that_hang_hold_up_neither_signals_nor_the_end() {
     let (_dir, pipe) = pipe();
+    // Whoever read it would wait for ever.
+    let both_ends = std::fs::File::options().read(true).write(true).open(&pipe);
+    let _both_ends = both_ends.unwrap();
     let publisher = idle("https://127.0.0.1:1")
         .with("SSL_CERT_FILE", pipe.display())
         .start();
-    let _writer = opened(&pipe).await;
+    let told = publisher.line("configuration looks wrong").await;
+    assert_eq!(told["setting"], "SSL_CERT_FILE");
     assert_eq!(publisher.stopped().await.code(), Some(0));
 }
 

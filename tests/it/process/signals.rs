@@ -144,7 +144,7 @@ async fn hangup_reads_the_crontab_again_and_a_bad_one_changes_nothing() {
 
     write("* * * * * * name=After value=2\n");
     publisher.signal(Signal::HUP);
-    let line = publisher.line("crontab read again").await;
+    let line = publisher.line("crontab reloaded").await;
     assert_eq!(line["metrics"], 1);
     let received = |name: &str| endpoint.points().iter().filter(|p| p.name == name).count();
     while received("After") == 0 {
@@ -156,7 +156,7 @@ async fn hangup_reads_the_crontab_again_and_a_bad_one_changes_nothing() {
     write("* * * * * * name=Bad value=fiel:/x\n* * * * * * name= value=1\n");
     publisher.signal(Signal::HUP);
     let refused = publisher
-        .lines("crontab refused, the old one stays", 2)
+        .lines("crontab rejected, keeping the old one", 2)
         .await;
     let place = format!("{}:1:", crontab.path().display());
     assert!(
@@ -173,7 +173,7 @@ async fn hangup_reads_the_crontab_again_and_a_bad_one_changes_nothing() {
     std::fs::remove_file(crontab.path()).unwrap();
     publisher.signal(Signal::HUP);
     publisher
-        .lines("crontab refused, the old one stays", 3)
+        .lines("crontab rejected, keeping the old one", 3)
         .await;
     let ended = publisher.stopped().await;
     assert_eq!(ended.code(), Some(0));
@@ -194,7 +194,9 @@ async fn crontab_that_became_a_pipe_is_refused_at_once() {
     std::fs::remove_file(&crontab).unwrap();
     mkfifoat(CWD, &crontab, Mode::RUSR | Mode::WUSR).unwrap();
     publisher.signal(Signal::HUP);
-    let refused = publisher.line("crontab refused, the old one stays").await;
+    let refused = publisher
+        .line("crontab rejected, keeping the old one")
+        .await;
     let problem = text(&refused, "problem");
     assert!(problem.contains("it is a pipe"), "{problem}");
     let so_far = endpoint.points().len();
@@ -208,7 +210,7 @@ async fn hangup_without_a_crontab_speaks_of_none() {
     let publisher = idle(&endpoint.url()).start();
     publisher.line("published").await;
     publisher.signal(Signal::HUP);
-    publisher.line("credentials read again").await;
+    publisher.line("credentials reloaded").await;
     let ended = publisher.stopped().await;
-    assert!(ended.lines("crontab read again").is_empty(), "{ended:#?}");
+    assert!(ended.lines("crontab reloaded").is_empty(), "{ended:#?}");
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cloudwatch_metric::{Point, Value};
-use cron_schedule::Beat;
-use cw_publisher::clock::{Beats, Clock};
+use cron_schedule::TickRate;
+use cw_publisher::clock::{Clock, Ticks};
 use cw_publisher::config::{Config, Entry, Inputs};
 use cw_publisher::health::Status;
 use cw_publisher::outbox::Batch;
-use cw_publisher::publish::{Failure, FailureKind, Sink};
+use cw_publisher::publish::{RequestError, RequestErrorKind, Sink};
 use cw_publisher::run::{Controls, Summary, run};
 use metric_source::{Sampling, Source, Tick};
 use settings::Environment;
@@ -78,19 +78,19 @@ impl FakeClock {
 }
 
 impl Clock for FakeClock {
-    type Beats = FakeBeats;
+    type Ticks = FakeTicks;
 
     fn now(&self) -> DateTime<Utc> {
         let elapsed = TimeDelta::from_std(self.began.elapsed()).unwrap();
         at(elapsed) + TimeDelta::seconds(self.ahead_seconds.load(Ordering::Relaxed))
     }
 
-    async fn beats(
+    async fn ticks(
         &self,
-        beat: Beat,
-    ) -> Result<FakeBeats, Box<dyn std::error::Error + Send + Sync>> {
-        let period = TimeDelta::from_std(beat.period())?;
-        Ok(FakeBeats {
+        rate: TickRate,
+    ) -> Result<FakeTicks, Box<dyn std::error::Error + Send + Sync>> {
+        let period = TimeDelta::from_std(rate.period())?;
+        Ok(FakeTicks {
             next: next_beat(self.now(), period),
             clock: self.clone(),
             period,
@@ -98,13 +98,13 @@ impl Clock for FakeClock {
     }
 }
 
-pub(crate) struct FakeBeats {
+pub(crate) struct FakeTicks {
     clock: FakeClock,
     period: TimeDelta,
     next: DateTime<Utc>,
 }
 
-impl Beats for FakeBeats {
+impl Ticks for FakeTicks {
     async fn next(&mut self) {
         sleep((self.next - self.clock.now()).to_std().unwrap_or_default()).await;
         self.next = next_beat(self.clock.now(), self.period);
@@ -121,7 +121,7 @@ fn next_beat(now: DateTime<Utc>, period: TimeDelta) -> DateTime<Utc> {
     DateTime::from_timestamp((now.timestamp() / period + 1) * period, 0).unwrap()
 }
 
-type Answer = dyn Fn(DateTime<Utc>, &Batch) -> Result<(), FailureKind> + Send + Sync;
+type Answer = dyn Fn(DateTime<Utc>, &Batch) -> Result<(), RequestErrorKind> + Send + Sync;
 
 /// Answers by the time and the batch, and keeps what it accepted.
 #[derive(Clone)]
@@ -149,7 +149,7 @@ pub(crate) struct Put {
 impl FakeSink {
     pub(crate) fn new(
         clock: &FakeClock,
-        answer: impl Fn(DateTime<Utc>, &Batch) -> Result<(), FailureKind> + Send + Sync + 'static,
+        answer: impl Fn(DateTime<Utc>, &Batch) -> Result<(), RequestErrorKind> + Send + Sync + 'static,
     ) -> Self {
         Self {
             clock: clock.clone(),
@@ -161,7 +161,7 @@ impl FakeSink {
     }
 
     /// Accepts nothing until this long after [`START`], then everything.
-    pub(crate) fn down_until(clock: &FakeClock, end: TimeDelta, kind: FailureKind) -> Self {
+    pub(crate) fn down_until(clock: &FakeClock, end: TimeDelta, kind: RequestErrorKind) -> Self {
         let end = at(end);
         Self::new(
             clock,
@@ -211,12 +211,12 @@ impl FakeSink {
 }
 
 impl Sink for FakeSink {
-    async fn ready(&self) -> Result<(), Failure> {
+    async fn ready(&self) -> Result<(), RequestError> {
         sleep(self.ready_after).await;
         Ok(())
     }
 
-    async fn put(&self, batch: &Batch) -> Result<(), Failure> {
+    async fn put(&self, batch: &Batch) -> Result<(), RequestError> {
         let now = self.clock.now();
         let answer = (self.answer)(now, batch);
         let accepted = answer.is_ok();
@@ -229,18 +229,18 @@ impl Sink for FakeSink {
             points: batch.points().filter(|_| accepted).cloned().collect(),
         });
         sleep((self.latency)(batch)).await;
-        answer.map_err(|kind| Failure { kind, source: None })
+        answer.map_err(|kind| RequestError { kind, source: None })
     }
 }
 
 /// The network is down.
-pub(crate) fn no_answer() -> FailureKind {
-    FailureKind::NoAnswer
+pub(crate) fn no_answer() -> RequestErrorKind {
+    RequestErrorKind::NoResponse
 }
 
 /// The service says no.
-pub(crate) fn refused(status: u16, code: &str) -> FailureKind {
-    FailureKind::Refused {
+pub(crate) fn refused(status: u16, code: &str) -> RequestErrorKind {
+    RequestErrorKind::Rejected {
         status,
         code: code.to_owned(),
         message: String::new(),

@@ -258,3 +258,6 @@ fn describe_filtered(event: &ReceivedEvent) -> Value {
     value["eventId"] = json!(format!("{:056}", event.number));
     value
 }
+
+#[cfg(test)]
+mod tests;

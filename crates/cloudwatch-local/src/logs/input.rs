@@ -56,10 +56,13 @@ pub(super) struct Event {
 }
 
 impl Input {
-    /// Reads a body, which must hold one object and nothing behind it.
+    /// Reads a body, which must hold one object and nothing behind it. Bytes that are no UTF-8
+    /// are replaced, as the service does it: Docker's `awslogs` driver sends them as they are,
+    /// and counts each with the three bytes of U+FFFD (moby, `daemon/logger/awslogs`).
     pub(super) fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let body = String::from_utf8_lossy(body);
         // The error names the place and what was expected there.
-        let input = serde_json::from_slice(body).map(|Object(input)| input);
+        let input = serde_json::from_str(&body).map(|Object(input)| input);
         input.map_err(|error| {
             Refusal::unreadable(format!("the body is no JSON of this operation: {error}"))
         })
@@ -177,6 +180,13 @@ mod tests {
         let events = input.log_events.unwrap();
         assert_eq!(events[0].0.timestamp, Some(1));
         assert_eq!(events[0].0.message.as_deref(), Some("m"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_replaced() {
+        let input = Input::read(b"{\"logEvents\":[{\"message\":\"a\xff\xfeb\"}]}").unwrap();
+        let events = input.log_events.unwrap();
+        assert_eq!(events[0].0.message.as_deref(), Some("a\u{fffd}\u{fffd}b"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::call::LogsRequest;
 use super::events::{FilterLogEvents, GetLogEvents};
-use super::groups::{CreateLogGroup, DescribeLogGroups};
+use super::groups::{CreateLogGroup, DescribeLogGroups, set_retention};
 use super::input::Input;
 use super::problems::Problems;
 use super::store::LogStore;
@@ -118,12 +118,8 @@ impl Operation {
             }
             Self::GetLogEvents(get) => return get.perform(store).map(Some),
             Self::FilterLogEvents(filter) => return filter.perform(store).map(Some),
-            Self::PutRetentionPolicy { group, days } => {
-                store.group_mut(&group)?.retention_days = Some(days);
-            }
-            Self::DeleteRetentionPolicy { group } => {
-                store.group_mut(&group)?.retention_days = None;
-            }
+            Self::PutRetentionPolicy { group, days } => set_retention(store, &group, Some(days))?,
+            Self::DeleteRetentionPolicy { group } => set_retention(store, &group, None)?,
             Self::TagGroup(tag) => tag.perform(store)?,
             Self::UntagGroup(untag) => untag.perform(store)?,
             Self::ListTags { group } => {

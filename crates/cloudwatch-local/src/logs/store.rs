@@ -65,13 +65,13 @@ pub(crate) struct Stream {
 /// All that was accepted of logs.
 #[derive(Debug)]
 pub(crate) struct LogStore {
-    keep: Keep,
+    pub(super) keep: Keep,
     pub(crate) groups: BTreeMap<Arc<str>, Group>,
     stream_count: usize,
     /// From number `first` on; `None` where the stream was deleted.
     events: VecDeque<Option<ReceivedEvent>>,
     first: u64,
-    bytes: usize,
+    pub(super) bytes: usize,
     /// Events that went because there were too many.
     pub(crate) dropped: u64,
     pub(crate) batches: VecDeque<Arc<ReceivedBatch>>,

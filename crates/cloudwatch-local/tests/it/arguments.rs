@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_cloudwatch-local"))
 }
 
@@ -13,7 +13,7 @@ fn output(arguments: &[&str]) -> Output {
 }
 
 /// Ends with the test, and so does what it says.
-struct Running(Child, BufReader<ChildStdout>);
+pub(crate) struct Running(pub(crate) Child, BufReader<ChildStdout>);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -23,7 +23,7 @@ impl Drop for Running {
 }
 
 /// Starts it, and gives the address that it names.
-fn run(command: &mut Command) -> (Running, String) {
+pub(crate) fn run(command: &mut Command) -> (Running, String) {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let output = BufReader::new(child.stdout.take().unwrap());
     let mut running = Running(child, output);

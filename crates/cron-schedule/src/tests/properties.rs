@@ -36,7 +36,7 @@ fn a_schedule() -> impl Strategy<Value = Schedule> {
     )
 }
 
-/// Moments of 2008 to 2026, half of them within hours of a change of the zone's clocks.
+/// ElapsedTicks of 2008 to 2026, half of them within hours of a change of the zone's clocks.
 fn a_moment(zone: Zone) -> impl Strategy<Value = DateTime<Utc>> {
     let (first, last) = (utc("2008-01-01T00:00:00Z"), utc("2026-01-01T00:00:00Z"));
     let seconds = first.timestamp()..last.timestamp();

@@ -96,7 +96,7 @@ fn run(reader: &mut Reader<'_>) -> RunSettings {
                 "does not belong to an option; an image and its words stand behind --".to_owned()
             }
         };
-        reader.usage(diagnostics::excerpt(&word), message);
+        reader.usage(diagnostics::redacted_prefix(&word), message);
     }
     let mut words = reader.given.command.clone();
     let image = reader

@@ -5,11 +5,8 @@
 //! an argument and is a secret is not seen in `ps` from then on.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 
-use aws_connection::unset::misread;
+use aws_connection::{Reexec, empty_sdk_vars};
 
 use crate::arguments::{ALL, Opt};
 
@@ -22,23 +19,12 @@ const OF_THE_SDK: &[&str] = &[
     "endpoint-url",
 ];
 
-/// What is to be different.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Change {
-    arguments: Vec<OsString>,
-    set: Vec<(&'static str, OsString)>,
-    unset: Vec<OsString>,
-}
-
 /// What is to be different; nothing if all is well. The arguments have been found to be sound.
-pub(super) fn needed(arguments: &[OsString], variables: &[(OsString, OsString)]) -> Option<Change> {
-    let mut change = Change {
+pub(super) fn needed(arguments: &[OsString], variables: &[(OsString, OsString)]) -> Option<Reexec> {
+    let mut change = Reexec {
         arguments: Vec::new(),
         set: Vec::new(),
-        unset: misread(variables)
-            .into_iter()
-            .map(OsStr::to_owned)
-            .collect(),
+        unset: empty_sdk_vars(variables),
     };
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
@@ -73,30 +59,11 @@ fn option(word: &OsStr) -> Option<(&'static Opt, Option<&str>)> {
     Some((named.next()?, value))
 }
 
-impl Change {
-    /// Starts anew. Only a failure returns.
-    pub(super) fn start(&self) -> io::Error {
-        let program = match std::env::current_exe() {
-            Ok(program) => program,
-            Err(error) => return error,
-        };
-        let mut command = Command::new(program);
-        if let [own_name, rest @ ..] = &self.arguments[..] {
-            command.arg0(own_name).args(rest);
-        }
-        for name in &self.unset {
-            command.env_remove(name);
-        }
-        command.envs(self.set.iter().map(|(name, value)| (name, value)));
-        command.exec()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn change(words: &[&str], variables: &[(&str, &str)]) -> Option<Change> {
+    fn change(words: &[&str], variables: &[(&str, &str)]) -> Option<Reexec> {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let variables: Vec<_> = variables
             .iter()

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use aws_connection::{Certificates, Region, SdkFiles, profile_region, unreadable};
-use settings::{Environment, Findings};
+use settings::{Diagnostics, Environment};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
@@ -29,7 +29,7 @@ pub(super) async fn connect(
     job: &Job,
     environment: &Environment,
 ) -> Result<CloudWatchLogs, RunError> {
-    let mut findings = Findings::default();
+    let mut findings = Diagnostics::default();
     let files = SdkFiles::new(environment);
     let of_profile = match Region::is_named(environment) {
         true => None,
@@ -75,7 +75,10 @@ pub(super) async fn connect(
 
 /// The certificates that the variables of OpenSSL name. Other programs read these variables too,
 /// so what cannot be read is told, and missing only where it is needed.
-async fn named_certificates(environment: &Environment, findings: &mut Findings) -> Option<Vec<u8>> {
+async fn named_certificates(
+    environment: &Environment,
+    findings: &mut Diagnostics,
+) -> Option<Vec<u8>> {
     let file = environment.variable("SSL_CERT_FILE").map(PathBuf::from);
     let dirs: Vec<_> = environment
         .variable("SSL_CERT_DIR")

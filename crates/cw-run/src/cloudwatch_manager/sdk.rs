@@ -10,7 +10,7 @@ use aws_sdk_cloudwatchlogs::operation::put_log_events::{PutLogEventsError, PutLo
 use aws_sdk_cloudwatchlogs::types::{InputLogEvent, LogGroupClass};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use http_proxies::HttpConfig;
-use retry_policy::{Failure, FailureKind};
+use retry_policy::{RequestError, RequestErrorKind};
 
 use super::StreamName;
 use super::service::{LogsService, PutRefused, Rejected};
@@ -56,11 +56,15 @@ fn speaks_protocol(answer: &HttpResponse) -> bool {
 }
 
 impl LogsService for CloudWatchLogs {
-    async fn ready(&self) -> Result<(), Failure> {
+    async fn ready(&self) -> Result<(), RequestError> {
         self.connection.ready().await
     }
 
-    async fn create_group(&self, group: &str, settings: &GroupSettings) -> Result<(), Failure> {
+    async fn create_group(
+        &self,
+        group: &str,
+        settings: &GroupSettings,
+    ) -> Result<(), RequestError> {
         let created = self.connection.call(|client| {
             let mut request = client
                 .create_log_group()
@@ -75,7 +79,7 @@ impl LogsService for CloudWatchLogs {
         created.await.map(drop)
     }
 
-    async fn put_retention(&self, group: &str, days: i32) -> Result<(), Failure> {
+    async fn put_retention(&self, group: &str, days: i32) -> Result<(), RequestError> {
         let put = self.connection.call(|client| {
             client
                 .put_retention_policy()
@@ -86,7 +90,7 @@ impl LogsService for CloudWatchLogs {
         put.await.map(drop)
     }
 
-    async fn create_stream(&self, group: &str, stream: &str) -> Result<(), Failure> {
+    async fn create_stream(&self, group: &str, stream: &str) -> Result<(), RequestError> {
         let created = self.connection.call(|client| {
             client
                 .create_log_stream()
@@ -97,7 +101,7 @@ impl LogsService for CloudWatchLogs {
         created.await.map(drop)
     }
 
-    async fn stream_exists(&self, name: &StreamName) -> Result<bool, Failure> {
+    async fn stream_exists(&self, name: &StreamName) -> Result<bool, RequestError> {
         let found = self.connection.call(|client| {
             let request = client.describe_log_streams().log_group_name(&name.group);
             request
@@ -147,13 +151,13 @@ impl LogsService for CloudWatchLogs {
     }
 }
 
-fn input(event: &Event) -> Result<InputLogEvent, Failure> {
+fn input(event: &Event) -> Result<InputLogEvent, RequestError> {
     let built = InputLogEvent::builder()
         .timestamp(event.time)
         .message(&event.message)
         .build();
-    built.map_err(|error| Failure {
-        kind: FailureKind::NoAnswer,
+    built.map_err(|error| RequestError {
+        kind: RequestErrorKind::NoResponse,
         source: Some(Box::new(error)),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use retry_policy::Failure;
+use retry_policy::RequestError;
 
 use super::StreamName;
 use crate::event::Event;
@@ -11,34 +11,34 @@ use crate::job::GroupSettings;
 /// CloudWatch Logs, one attempt a call.
 pub trait LogsService: Send + Sync + 'static {
     /// Whether requests could be signed.
-    fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn ready(&self) -> impl Future<Output = Result<(), RequestError>> + Send;
 
     /// `CreateLogGroup`.
     fn create_group(
         &self,
         group: &str,
         settings: &GroupSettings,
-    ) -> impl Future<Output = Result<(), Failure>> + Send;
+    ) -> impl Future<Output = Result<(), RequestError>> + Send;
 
     /// `PutRetentionPolicy`.
     fn put_retention(
         &self,
         group: &str,
         days: i32,
-    ) -> impl Future<Output = Result<(), Failure>> + Send;
+    ) -> impl Future<Output = Result<(), RequestError>> + Send;
 
     /// `CreateLogStream`.
     fn create_stream(
         &self,
         group: &str,
         stream: &str,
-    ) -> impl Future<Output = Result<(), Failure>> + Send;
+    ) -> impl Future<Output = Result<(), RequestError>> + Send;
 
     /// Whether there is such a stream (`DescribeLogStreams`).
     fn stream_exists(
         &self,
         name: &StreamName,
-    ) -> impl Future<Output = Result<bool, Failure>> + Send;
+    ) -> impl Future<Output = Result<bool, RequestError>> + Send;
 
     /// `PutLogEvents`.
     fn put_events(
@@ -62,13 +62,13 @@ pub struct Rejected {
 #[derive(Debug)]
 pub struct PutRefused {
     /// What came back.
-    pub failure: Failure,
+    pub failure: RequestError,
     /// The token that the service expects, if it says so.
     pub expected_token: Option<String>,
 }
 
-impl From<Failure> for PutRefused {
-    fn from(failure: Failure) -> Self {
+impl From<RequestError> for PutRefused {
+    fn from(failure: RequestError) -> Self {
         Self {
             failure,
             expected_token: None,

@@ -1,4 +1,4 @@
-use retry_policy::FailureKind;
+use retry_policy::RequestErrorKind;
 
 use super::*;
 use crate::testing::{FakeLogs, refusal};
@@ -63,7 +63,7 @@ async fn expected_token_is_sent_once_and_a_repeat_is_a_success() {
 #[tokio::test]
 async fn other_refusals_come_back() {
     let fake = FakeLogs::with(&name());
-    fake.fail_put(Failure::from(FailureKind::NoAnswer).into());
+    fake.fail_put(RequestError::from(RequestErrorKind::NoResponse).into());
     let refused = put_logs_to_cloudwatch(&fake, &name(), &logs())
         .await
         .unwrap_err();

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diagnostics::{chain, excerpt};
-use retry_policy::FailureKind;
+use diagnostics::{chain, redacted_prefix};
+use retry_policy::RequestErrorKind;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
 
@@ -105,7 +105,7 @@ impl<S: LogsService> Sender<S> {
                     self.account(logs, rejected);
                 }
                 Err(refused) => {
-                    if refused.failure.kind == FailureKind::NoAnswer {
+                    if refused.failure.kind == RequestErrorKind::NoResponse {
                         self.shipping.tally.unanswered(lines(logs));
                     }
                     let step = delivery.refused(refused.verdict());
@@ -118,7 +118,7 @@ impl<S: LogsService> Sender<S> {
             warn!(
                 group = self.target.name.group,
                 stream = self.target.name.stream,
-                event = excerpt(&event.message),
+                event = redacted_prefix(&event.message),
                 "event refused for an unknown reason, it is tried again later"
             );
             self.parked.push(event);
@@ -176,7 +176,7 @@ impl<S: LogsService> Sender<S> {
                 let event = std::slice::from_ref(&events[alone]);
                 warn!(
                     error = chain(&refused.failure),
-                    event = excerpt(&event[0].message),
+                    event = redacted_prefix(&event[0].message),
                     "event dropped"
                 );
                 self.drop_all(Dropped::Refused, event);
@@ -275,7 +275,7 @@ impl<S: LogsService> Sender<S> {
                     self.shipping.tally.failed();
                     warn!(
                         error = chain(&refused.failure),
-                        event = excerpt(&event.message),
+                        event = redacted_prefix(&event.message),
                         "event refused again"
                     );
                     self.parked.push(event);

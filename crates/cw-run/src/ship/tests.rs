@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use docker_client::DockerApiClient;
 use docker_local::{Container, ContainerHandle, DockerLocal};
-use retry_policy::{Failure, FailureKind};
+use retry_policy::{RequestError, RequestErrorKind};
 use tokio::sync::watch;
 
 use super::*;
@@ -150,7 +150,7 @@ async fn failures_that_pass_lose_nothing_and_double_nothing() {
     let tries = AtomicUsize::new(0);
     world.shipping.service.rule(move |_, _| {
         Some(match tries.fetch_add(1, Ordering::Relaxed) {
-            0 => FailureKind::NoAnswer.into(),
+            0 => RequestErrorKind::NoResponse.into(),
             2 => refusal(500, ""),
             4 => refusal(400, "OperationAbortedException"),
             6 => refusal(503, "ServiceUnavailableException"),
@@ -228,7 +228,7 @@ async fn lines_without_an_answer_are_counted_as_possible_duplicates() {
     let tries = AtomicUsize::new(0);
     world.shipping.service.rule(move |operation, _| {
         let first = operation == Operation::PutEvents && tries.fetch_add(1, Ordering::Relaxed) == 0;
-        first.then(|| Failure::from(FailureKind::NoAnswer))
+        first.then(|| RequestError::from(RequestErrorKind::NoResponse))
     });
     world.say(0..5);
     world.web.exit(0);
@@ -242,7 +242,8 @@ async fn reading_stops_while_memory_is_full_and_goes_on() {
     let away = Arc::new(AtomicUsize::new(1));
     let is_away = away.clone();
     world.shipping.service.rule(move |_, _| {
-        (is_away.load(Ordering::Relaxed) == 1).then(|| Failure::from(FailureKind::NoAnswer))
+        (is_away.load(Ordering::Relaxed) == 1)
+            .then(|| RequestError::from(RequestErrorKind::NoResponse))
     });
     let filling = "x".repeat(1000);
     for part in 0..20 {

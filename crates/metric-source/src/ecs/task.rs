@@ -5,7 +5,7 @@
 //! started or has stopped has `null` or `{}`. What is there must be of its type.
 
 use cloudwatch_metric::{Dimension, MetricError};
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 use serde_json::Value as Json;
 
 use crate::json::{VALUES_MAX, whole};
@@ -215,15 +215,15 @@ fn number(found: &Json, pointer: impl Fn() -> String) -> Result<Option<f64>, Fig
         return Ok(None);
     }
     let number = found.as_f64().ok_or_else(|| FigureError {
-        pointer: excerpt(&pointer()),
-        read: excerpt(&found.to_string()),
+        pointer: redacted_prefix(&pointer()),
+        read: redacted_prefix(&found.to_string()),
     });
     number.map(Some)
 }
 
 fn json(text: &str) -> Result<Json, TaskError> {
     let read = whole(text).map_err(|source| TaskError::NotJson {
-        read: excerpt(text.trim()),
+        read: redacted_prefix(text.trim()),
         source,
     })?;
     read.ok_or(TaskError::TooLarge)
@@ -240,6 +240,6 @@ fn unexpected(what: &'static str, pointer: &'static str, found: &Json) -> TaskEr
     TaskError::Unexpected {
         what,
         pointer,
-        read: excerpt(&found.to_string()),
+        read: redacted_prefix(&found.to_string()),
     }
 }

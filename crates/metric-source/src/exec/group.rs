@@ -64,10 +64,10 @@ impl Group {
 
     fn supervised(command: Command, thread: Thread) -> (Self, JoinHandle<()>) {
         let phase = Arc::new(Mutex::new(Phase::Starting));
-        let (tell_started, started) = oneshot::channel();
+        let (log_started, started) = oneshot::channel();
         let thread = thread.run({
             let phase = Arc::clone(&phase);
-            move || supervise(command, &phase, tell_started)
+            move || supervise(command, &phase, log_started)
         });
         (Self { phase, started }, thread)
     }
@@ -94,17 +94,17 @@ impl Drop for Group {
 fn supervise(
     command: Command,
     phase: &Mutex<Phase>,
-    tell_started: oneshot::Sender<io::Result<Started>>,
+    log_started: oneshot::Sender<io::Result<Started>>,
 ) {
     let mut child = match spawn(command) {
         Ok(child) => child,
         Err(error) => {
-            let _ = tell_started.send(Err(error));
+            let _ = log_started.send(Err(error));
             return;
         }
     };
     let leader = Pid::from_child(&child);
-    let (tell_ended, ended) = oneshot::channel();
+    let (log_ended, ended) = oneshot::channel();
     let abandoned = {
         let mut phase = lock(phase);
         let abandoned = matches!(*phase, Phase::Abandoned);
@@ -114,7 +114,7 @@ fn supervise(
     let pipes = child.stdout.take().zip(child.stderr.take());
     match pipes {
         Some((stdout, stderr)) if !abandoned => {
-            let _ = tell_started.send(Ok(Started {
+            let _ = log_started.send(Ok(Started {
                 stdout,
                 stderr,
                 ended,
@@ -123,7 +123,7 @@ fn supervise(
         _ => kill(leader),
     }
     let status = end(&mut child, leader, phase);
-    let _ = tell_ended.send(status);
+    let _ = log_ended.send(status);
     reap(leader);
 }
 
@@ -161,7 +161,7 @@ fn reap(group: Pid) {
     }
 }
 
-/// Failure means that no member is left.
+/// RequestError means that no member is left.
 fn kill(leader: Pid) {
     let _ = kill_process_group(leader, Signal::KILL);
 }

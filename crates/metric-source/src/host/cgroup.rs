@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::HostError;
+use super::error::HostError;
 use super::root::{KernelFile, Root};
 
 /// A period of the CPU quota where version 1 does not tell it (kernel default).

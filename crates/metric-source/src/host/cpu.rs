@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::cgroup;
+use super::error::HostError;
 use super::root::{KernelFile, Root};
-use super::{HostError, cgroup};
 
 /// How long the first sample measures, for want of an earlier one: twenty ticks of
 /// the kernel's accounting, and far below `SOURCE_TIMEOUT`.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::statvfs;
 
-use super::HostError;
+use super::error::HostError;
 use crate::one_at_a_time::OneAtATime;
 
 #[derive(Debug)]

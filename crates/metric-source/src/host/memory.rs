@@ -1,7 +1,8 @@
 //! `host:memory` and `host:swap`: the share in use.
 
+use super::cgroup;
+use super::error::HostError;
 use super::root::{KernelFile, Root};
-use super::{HostError, cgroup};
 
 /// Bytes in use, of those there are for the container or the machine.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 
-use super::HostError;
+use super::error::HostError;
 use crate::READ_MAX;
 
 /// Where the kernel's file systems are mounted.
@@ -74,7 +74,7 @@ impl KernelFile {
         HostError::Unexpected {
             path: self.path.clone(),
             what: what.to_string(),
-            read: excerpt(self.text.trim()),
+            read: redacted_prefix(self.text.trim()),
         }
     }
 }

@@ -6,7 +6,7 @@
 //! dropping the future leaves nothing behind. There is no timeout in here.
 
 use blocking_io::Files;
-use diagnostics::excerpt_bytes;
+use diagnostics::redacted_prefix_bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -14,13 +14,12 @@ use http_proxies::HttpConfig;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 
-use super::connect::{BoxError, Connection, Connector};
+use super::connect::{Connection, Connector};
+use super::error::{BoxError, HttpError, REDIRECTS_MAX};
 use super::names::Resolver;
 use super::url::HttpUrl;
 use crate::READ_MAX;
 
-/// Most redirects that are followed of one request (README, "Sources").
-const REDIRECTS_MAX: usize = 5;
 /// Longest head of a response: hyper's own bound of 400 KiB is far above what servers send.
 const HEAD_MAX: usize = 64 * 1024;
 
@@ -46,51 +45,6 @@ pub(crate) struct Request {
 pub(crate) struct Page {
     pub(crate) text: String,
     pub(crate) content_type: String,
-}
-
-/// Why a request gave no page. The URL shown is the one that failed, which after
-/// redirects is not the one given.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum HttpError {
-    #[error("connect to {url}{}", .proxy.as_ref().map(|at| format!(" through the proxy {at}")).unwrap_or_default())]
-    Connect {
-        url: HttpUrl,
-        /// The host and port of the proxy that is asked in its place.
-        proxy: Option<String>,
-        source: BoxError,
-    },
-    #[error(
-        "read the system's CA certificates: none was found, set SSL_CERT_FILE or AWS_CA_BUNDLE"
-    )]
-    NoCertificates,
-    #[error("the certificates in AWS_CA_BUNDLE are not PEM")]
-    CaBundle {
-        source: rustls::pki_types::pem::Error,
-    },
-    #[error("the proxy for {url} is not of the kind http:// or https://")]
-    ProxyKind { url: HttpUrl },
-    #[error("get {url}")]
-    Exchange { url: HttpUrl, source: hyper::Error },
-    #[error("{url} answered {status}")]
-    Status { url: HttpUrl, status: StatusCode },
-    #[error("{url} redirects to a place that is no http or https URL")]
-    Location { url: HttpUrl },
-    #[error("{url} redirects more than {REDIRECTS_MAX} times")]
-    TooManyRedirects { url: HttpUrl },
-    #[error("{url} answered more than {READ_MAX} bytes")]
-    TooLong { url: HttpUrl },
-    #[error("{url} answered no UTF-8 text, read \"{read}\"")]
-    NotText { url: HttpUrl, read: String },
-}
-
-impl HttpError {
-    /// Whether the fault is on this side, so that it says nothing of the server.
-    pub(crate) fn is_of_this_side(&self) -> bool {
-        matches!(
-            self,
-            Self::NoCertificates | Self::CaBundle { .. } | Self::ProxyKind { .. }
-        )
-    }
 }
 
 impl Request {
@@ -242,7 +196,7 @@ async fn read(url: &HttpUrl, response: http::Response<Incoming>) -> Result<Answe
     let bytes = body(url, response.into_body()).await?;
     let text = String::from_utf8(bytes).map_err(|error| HttpError::NotText {
         url: url.clone(),
-        read: excerpt_bytes(error.as_bytes()),
+        read: redacted_prefix_bytes(error.as_bytes()),
     })?;
     Ok(Answer::Page(Page { text, content_type }))
 }

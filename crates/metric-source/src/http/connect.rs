@@ -18,11 +18,10 @@ use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-use super::client::HttpError;
+use super::error::{BoxError, HttpError};
 use super::names::Resolver;
 use super::url::HttpUrl;
 
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type HttpStream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Bytes to and from a server.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -139,7 +139,7 @@ impl fmt::Display for HttpUrl {
         } else if self.0.url.query().is_some() {
             more = "?…";
         }
-        write!(f, "{}{more}", excerpt(shown.as_str()))
+        write!(f, "{}{more}", redacted_prefix(shown.as_str()))
     }
 }
 

@@ -5,10 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 use regex_lite::{Regex, RegexBuilder};
 
-use super::exposition::{Kind, Sample};
+use super::sample::{Kind, Sample};
 use super::scan::Scan;
 use crate::computing::{Stopped, Wanted};
 
@@ -132,7 +132,7 @@ impl Matcher {
             Test::Equal(wanted) => value == wanted,
             Test::Regex(_) if value.len() > MATCHED_MAX => {
                 return Err(MatchError::TooLong {
-                    label: excerpt(&self.label),
+                    label: redacted_prefix(&self.label),
                     length: value.len(),
                 });
             }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use cloudwatch_metric::{DIMENSIONS_MAX, Dimension, MetricError, Value};
-use diagnostics::excerpt;
+use diagnostics::redacted_prefix;
 
-use super::exposition::{Kind, Sample};
+use super::sample::{Kind, Sample};
 use super::selector::MatchError;
 use crate::{Options, Reading, Readings};
 
@@ -69,7 +69,7 @@ impl<'a> Found<'a> {
 
     /// Notes that it is not known whether a sample is meant.
     pub(super) fn refuse(&mut self, sample: &Sample<'_>, source: MatchError) {
-        let series = excerpt(&key(sample));
+        let series = redacted_prefix(&key(sample));
         self.unmatched
             .push(SeriesError::Unmatched { series, source });
     }
@@ -104,14 +104,14 @@ impl<'a> Found<'a> {
             match reading {
                 Ok((_, dimensions)) if dimensions.len() > DIMENSIONS_MAX => {
                     problems.push(SeriesError::TooManyLabels {
-                        series: excerpt(&key),
+                        series: redacted_prefix(&key),
                         count: dimensions.len(),
                     });
                 }
                 Ok((Some(value), dimensions)) => match labels.taken(&dimensions) {
                     Some(label) => problems.push(SeriesError::Taken {
-                        series: excerpt(&key),
-                        label: excerpt(label),
+                        series: redacted_prefix(&key),
+                        label: redacted_prefix(label),
                     }),
                     None => readings.push(Reading {
                         value,
@@ -125,7 +125,7 @@ impl<'a> Found<'a> {
                 },
                 Ok((None, _)) => {}
                 Err(source) => problems.push(SeriesError::NotAccepted {
-                    series: excerpt(&key),
+                    series: redacted_prefix(&key),
                     source,
                 }),
             }

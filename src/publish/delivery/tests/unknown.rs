@@ -10,7 +10,7 @@ use super::*;
 const TRIES: usize = 4;
 
 /// A service that refuses requests with one of these points for what nobody knows.
-fn puzzled<'a>(by: &'a BTreeSet<usize>) -> impl FnMut(&[usize]) -> Result<(), Failure> + 'a {
+fn puzzled<'a>(by: &'a BTreeSet<usize>) -> impl FnMut(&[usize]) -> Result<(), RequestError> + 'a {
     move |sent| match sent.iter().any(|point| by.contains(point)) {
         true => Err(refusal(400, "SomethingNew", String::new())),
         false => Ok(()),

@@ -1,8 +1,14 @@
 //! The bound on what is kept.
 
-use cloudwatch_local::CloudWatchLocal;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
 
-use super::{GROUP, STREAM, client, event, now_ms, prepare, put, put_to, say};
+use cloudwatch_local::CloudWatchLocal;
+use tokio::time::Instant;
+
+use super::{GROUP, STREAM, client, client_as, event, now_ms, prepare, put, put_to, say};
+use crate::arguments::{program, run};
 
 const KILOBYTE: usize = 1000;
 
@@ -62,4 +68,39 @@ async fn deleted_streams_make_room() {
     }
     assert_eq!(endpoint.logs().events_dropped(), 0);
     assert_eq!(endpoint.logs().messages(GROUP, STREAM).len(), 1);
+}
+
+#[tokio::test]
+async fn process_says_that_events_went() {
+    let mut command = program();
+    let command = command.args(["--listen", "127.0.0.1:0", "--keep-logs", "10000"]);
+    let (mut running, address) = run(command.stderr(Stdio::piped()));
+    let client = client_as(&format!("http://{address}"), "test", "test");
+    prepare(&client).await;
+    for _ in 0..2 {
+        put(&client, vec![event(now_ms(), "x".repeat(6 * KILOBYTE))])
+            .await
+            .unwrap();
+    }
+    let mut said = String::new();
+    let errors = running.0.stderr.take().unwrap();
+    BufReader::new(errors).read_line(&mut said).unwrap();
+    assert!(
+        said.contains("beyond --keep-logs") && said.contains(": 1 so far"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn process_reads_at_the_rate_that_it_is_told() {
+    let mut command = program();
+    let command = command.args(["--listen", "127.0.0.1:0", "--read-rate", "200000"]);
+    let (_running, address) = run(command);
+    let client = client_as(&format!("http://{address}"), "test", "test");
+    prepare(&client).await;
+    let before = Instant::now();
+    put(&client, vec![event(now_ms(), "x".repeat(100 * KILOBYTE))])
+        .await
+        .unwrap();
+    assert!(before.elapsed() >= Duration::from_millis(400));
 }

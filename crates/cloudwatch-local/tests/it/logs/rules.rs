@@ -160,6 +160,21 @@ async fn groups_of_other_classes_than_standard_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn retention_of_the_class_delivery_stays_two_days() {
+    let endpoint = crate::support::endpoint().await;
+    let client = client(&endpoint);
+    let create = client.create_log_group().log_group_name(GROUP);
+    let create = create.log_group_class(LogGroupClass::Delivery);
+    create.send().await.unwrap();
+    let put = client.put_retention_policy().log_group_name(GROUP);
+    let sent = put.retention_in_days(7).send().await;
+    assert_eq!(error(sent).0, "InvalidOperationException");
+    let delete = client.delete_retention_policy().log_group_name(GROUP);
+    assert_eq!(error(delete.send().await).0, "InvalidOperationException");
+    assert_eq!(endpoint.logs().groups()[0].retention_days, Some(2));
+}
+
+#[tokio::test]
 async fn key_is_an_arn_of_at_most_256_characters() {
     let endpoint = crate::support::endpoint().await;
     let client = client(&endpoint);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Format, Kind, Sample};
+use crate::prometheus::sample::{Format, Kind, Sample};
 use crate::prometheus::scan::{Expected, Scan};
 
 /// Most labels in a pair of braces. CloudWatch takes thirty dimensions, and exporters that

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 use test_support::cases;
 
-use super::super::exposition::{Exposition, Format};
+use super::super::exposition::Exposition;
+use super::super::sample::Format;
 use super::*;
 
 const PAGE: &str = concat!(

@@ -1,0 +1,284 @@
+//! Connected clients: who they are, and the queue of what is yet to be sent to each.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+
+use crate::auth::Role;
+
+/// Most bytes that wait for one client: longer than a client may sleep, and with a thousand
+/// clients only some can be behind.
+pub(crate) const QUEUE_MAX: usize = 4 * 1024 * 1024;
+/// What a packet costs beside its text.
+const COST: usize = 64;
+/// Most requests of one client that are under way.
+const REQUESTS_MAX: usize = 256;
+/// Before a packet is offered again to a library whose own queue is full. It has no way to
+/// wait for room.
+const DELAY_MIN: Duration = Duration::from_millis(1);
+const DELAY_MAX: Duration = Duration::from_millis(50);
+
+/// Something that goes to a client.
+#[derive(Clone, Debug)]
+pub(crate) enum Packet {
+    Event(&'static str, Arc<RawValue>),
+    Ack(i64, Arc<RawValue>),
+}
+
+impl Packet {
+    fn cost(&self) -> usize {
+        let (Self::Event(_, data) | Self::Ack(_, data)) = self;
+        data.get().len() + COST
+    }
+}
+
+/// What became of a packet that was offered to the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Taken,
+    Full,
+    Closed,
+}
+
+/// Where packets go: the library's socket, or a test.
+pub(crate) trait Transport: Send + Sync {
+    fn send(&self, packet: &Packet) -> Sent;
+    /// Ends the connection from this side.
+    fn end(&self) -> Sent;
+}
+
+/// A client that said who it is.
+#[derive(Debug)]
+pub struct Client {
+    /// The id of its connection.
+    pub(crate) sid: String,
+    /// The name of its token.
+    pub(crate) name: String,
+    /// What it may do.
+    pub(crate) role: Role,
+    requests: AtomicUsize,
+    queue: Mutex<Queue>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    packets: VecDeque<Packet>,
+    bytes: usize,
+    /// It is to be disconnected: packets are missing.
+    overflowed: bool,
+    closed: bool,
+}
+
+/// A request that is under way.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Arc<Client>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Client {
+    /// A client to which nothing was sent yet.
+    #[must_use]
+    pub fn new(sid: String, name: String, role: Role) -> Self {
+        Self {
+            sid,
+            name,
+            role,
+            requests: AtomicUsize::new(0),
+            queue: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Counts a request, unless too many are under way.
+    pub(crate) fn begin(self: &Arc<Self>) -> Option<UnderWay> {
+        let before = self.requests.fetch_add(1, Ordering::Relaxed);
+        let counted = UnderWay(self.clone());
+        (before < REQUESTS_MAX).then_some(counted)
+    }
+
+    /// Puts a packet behind those that wait. A client whose queue is full is disconnected; what
+    /// it missed it can ask for when it is back. False if that, or its end, has come.
+    pub(crate) fn push(&self, packet: Packet) -> bool {
+        let mut queue = self.lock();
+        if queue.closed || queue.overflowed {
+            return false;
+        }
+        let cost = packet.cost();
+        if queue.bytes + cost > QUEUE_MAX && !queue.packets.is_empty() {
+            *queue = Queue {
+                overflowed: true,
+                ..Queue::default()
+            };
+        } else {
+            queue.bytes += cost;
+            queue.packets.push_back(packet);
+        }
+        let goes_on = !queue.overflowed;
+        drop(queue);
+        self.changed.notify_one();
+        goes_on
+    }
+
+    /// Nothing is sent any more.
+    pub(crate) fn close(&self) {
+        *self.lock() = Queue {
+            closed: true,
+            ..Queue::default()
+        };
+        self.changed.notify_one();
+    }
+
+    /// Disconnects it.
+    pub(crate) fn disconnect(&self) {
+        self.lock().overflowed = true;
+        self.changed.notify_one();
+    }
+
+    /// Sends what waits until the client is gone.
+    pub(crate) async fn forward(&self, transport: &dyn Transport) {
+        let mut delay = DELAY_MIN;
+        loop {
+            let (packet, overflowed) = {
+                let mut queue = self.lock();
+                if queue.closed {
+                    return;
+                }
+                let packet = queue.packets.pop_front();
+                if let Some(packet) = &packet {
+                    queue.bytes -= packet.cost();
+                }
+                (packet, queue.overflowed)
+            };
+            let sent = match &packet {
+                _ if overflowed => transport.end(),
+                Some(packet) => transport.send(packet),
+                None => {
+                    self.changed.notified().await;
+                    continue;
+                }
+            };
+            match sent {
+                Sent::Taken if overflowed => return,
+                Sent::Taken => delay = DELAY_MIN,
+                Sent::Closed => return,
+                Sent::Full => {
+                    if let Some(packet) = packet.filter(|_| !overflowed) {
+                        self.put_back(packet);
+                    }
+                    tokio::time::sleep(delay).await;
+                    delay = (delay * 2).min(DELAY_MAX);
+                }
+            }
+        }
+    }
+
+    fn put_back(&self, packet: Packet) {
+        let mut queue = self.lock();
+        if !queue.closed && !queue.overflowed {
+            queue.bytes += packet.cost();
+            queue.packets.push_front(packet);
+        }
+    }
+
+    /// What is locked here is whole at any moment, and locked for moments only.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::raw;
+
+    /// Takes so many packets, then none until it is told to.
+    #[derive(Debug, Default)]
+    struct Narrow {
+        room: AtomicUsize,
+        taken: Mutex<Vec<String>>,
+        ended: AtomicUsize,
+    }
+
+    impl Transport for Narrow {
+        fn send(&self, packet: &Packet) -> Sent {
+            if self
+                .room
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |room| {
+                    room.checked_sub(1)
+                })
+                .is_err()
+            {
+                return Sent::Full;
+            }
+            let (Packet::Event(_, data) | Packet::Ack(_, data)) = packet;
+            self.taken.lock().unwrap().push(data.get().to_owned());
+            Sent::Taken
+        }
+
+        fn end(&self) -> Sent {
+            self.ended.fetch_add(1, Ordering::SeqCst);
+            Sent::Taken
+        }
+    }
+
+    fn client() -> Arc<Client> {
+        Arc::new(Client::new("s".to_owned(), "n".to_owned(), Role::Read))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn packets_wait_in_order_while_the_library_has_no_room() {
+        let (client, narrow) = (client(), Arc::new(Narrow::default()));
+        for number in 0..5 {
+            assert!(client.push(Packet::Event("e", raw(&number).into())));
+        }
+        let (forwarding, transport) = (client.clone(), narrow.clone());
+        let task = tokio::spawn(async move { forwarding.forward(&*transport).await });
+        for room in 1..=5 {
+            narrow.room.store(1, Ordering::SeqCst);
+            while narrow.taken.lock().unwrap().len() < room {
+                tokio::time::sleep(DELAY_MAX).await;
+            }
+        }
+        assert_eq!(*narrow.taken.lock().unwrap(), ["0", "1", "2", "3", "4"]);
+        client.close();
+        task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn client_that_does_not_read_is_disconnected_and_costs_no_more() {
+        let (client, narrow) = (client(), Narrow::default());
+        let big: Arc<RawValue> = raw(&"x".repeat(1024 * 1024)).into();
+        for _ in 0..3 {
+            assert!(client.push(Packet::Ack(1, big.clone())));
+        }
+        assert!(!client.push(Packet::Event("e", big.clone())));
+        assert!(!client.push(Packet::Event("e", raw(&1).into())));
+        assert_eq!(client.lock().bytes, 0);
+        client.forward(&narrow).await;
+        assert_eq!(
+            (
+                narrow.ended.load(Ordering::SeqCst),
+                narrow.taken.lock().unwrap().len()
+            ),
+            (1, 0)
+        );
+    }
+
+    #[test]
+    fn requests_under_way_are_bounded() {
+        let client = client();
+        let under_way: Vec<_> = (0..REQUESTS_MAX).map(|_| client.begin().unwrap()).collect();
+        assert!(client.begin().is_none());
+        drop(under_way);
+        assert!(client.begin().is_some());
+    }
+}

@@ -1,0 +1,121 @@
+//! Taking up what an earlier run left: its containers, and what it began.
+
+use std::sync::Arc;
+
+use tracing::{error, info, warn};
+
+use super::registry::Entry;
+use super::store::{CreatedRecord, Record, StoreError};
+use super::{ContainerManager, Inner};
+use crate::failure::Failure;
+
+impl ContainerManager {
+    /// Reads what is on disk, and listens for the flows at once: they run while the engine may
+    /// be away. What was being created is removed when the engine is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the folder cannot be listed. What is wrong with one container is
+    /// logged, and the container left alone.
+    pub async fn recover(&self) -> Result<usize, Failure> {
+        let inner = &self.inner;
+        let read = inner.on_disk(|inner| {
+            let names = inner.store.names()?;
+            let read = |name: String| (inner.store.read(&name), name);
+            Ok::<_, StoreError>(names.into_iter().map(read).collect::<Vec<_>>())
+        });
+        let records = read.await?.map_err(|error| {
+            let message = "The state cannot be read";
+            Failure::new(crate::failure::ErrorCode::StateNotWritten, message).because(error)
+        })?;
+        let mut taken = 0;
+        for (record, folder) in records {
+            match record {
+                Ok(Some(Record::Created(record))) => {
+                    let CreatedRecord {
+                        id,
+                        name,
+                        created,
+                        wish,
+                        config,
+                    } = *record;
+                    let entry = Entry::new(folder, id, name, created, wish, config);
+                    inner.take_up(entry).await;
+                    taken += 1;
+                }
+                // A folder without a file was made a moment before the end.
+                Ok(Some(Record::Creating) | None) => inner.abandon(folder),
+                Err(error) => {
+                    error!(
+                        folder,
+                        error = diagnostics::chain(&error),
+                        "container left alone, its state cannot be read"
+                    );
+                }
+            }
+        }
+        info!(containers = taken, "containers taken up");
+        Ok(taken)
+    }
+}
+
+impl Inner {
+    async fn take_up(self: &Arc<Self>, entry: Entry) {
+        let folder = self.store.folder(&entry.folder);
+        let id = entry.id.clone();
+        self.lock().insert(entry);
+        // Without its socket the container can still be started and stopped.
+        if let Err(failure) = self.sockets.setup_socket(&id, &folder).await {
+            warn!(
+                container = id,
+                error = diagnostics::chain(&failure),
+                "container without a socket"
+            );
+        }
+    }
+
+    /// Notes a folder that is to be removed with what was made for it.
+    pub(super) fn abandon(&self, folder: String) {
+        let mut abandoned = self
+            .abandoned
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        abandoned.push(folder);
+    }
+
+    /// Removes what nobody waits for any more. An engine goes on with a request whose client
+    /// was killed, so its container may come later: those without one are looked at again.
+    pub(super) async fn sweep_abandoned(self: &Arc<Self>, is_last: bool) {
+        let folders = {
+            let mut abandoned = self
+                .abandoned
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            std::mem::take(&mut *abandoned)
+        };
+        for folder in folders {
+            let waits = match self.made_for(&folder).await {
+                Ok(made) => made.is_empty() && !is_last,
+                Err(_) => true,
+            };
+            if waits {
+                self.abandon(folder);
+            } else if let Err(failure) = self.sweep(&folder).await {
+                warn!(
+                    folder,
+                    error = diagnostics::chain(&failure),
+                    "container not removed"
+                );
+                self.abandon(folder);
+            }
+        }
+    }
+
+    pub(super) fn has_abandoned(&self) -> bool {
+        let abandoned = self
+            .abandoned
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        !abandoned.is_empty()
+    }
+}

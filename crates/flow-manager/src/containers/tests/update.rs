@@ -1,0 +1,168 @@
+//! Updates: exactly the new code, or the old one again.
+
+use super::*;
+
+const SHORT: super::super::update::UpdateTimes =
+    super::super::update::UpdateTimes::of(Duration::from_millis(500), Duration::from_millis(100));
+
+/// A fixture with a flow in `/srv/app`, and new code.
+async fn flow() -> (Fixture, String, String) {
+    let fixture = Fixture::start().await;
+    let mut flow = config("web");
+    flow.working_dir = Some("/srv/app".to_owned());
+    let id = fixture.manager.create_container(flow).await.unwrap().id;
+    let docker = fixture.manager.inner.engine.client().unwrap();
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(3);
+    tar.append_data(&mut header, "app/old.py", &b"old"[..])
+        .unwrap();
+    let old = tar.into_inner().unwrap();
+    docker
+        .put_archive(&id, "/srv/app", old.into(), false)
+        .await
+        .unwrap();
+    let code = fixture.place.path().join("code/v2");
+    fs::create_dir(&code).unwrap();
+    fs::write(code.join("new.py"), "new").unwrap();
+    let code = code.display().to_string();
+    (fixture, id, code)
+}
+
+async fn update(fixture: &Fixture, id: &str, code: &str) -> Result<ContainerStatus, Failure> {
+    fixture.manager.inner.update(id, code, SHORT).await
+}
+
+#[tokio::test]
+async fn folder_is_replaced_and_the_flow_started_again() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    let status = update(&fixture, &id, &code).await.unwrap();
+    assert_eq!(status.state, ContainerState::Running);
+    assert_eq!(put(&fixture.engine), ["app", "app", "app/new.py"]);
+    assert_eq!(query(&fixture.engine, "path"), "/srv");
+    assert_eq!(query(&fixture.engine, "copyUIDGID"), "1");
+    let stops = fixture.engine.requests_to("POST /containers/*/stop").len();
+    assert_eq!(stops, 1);
+}
+
+#[tokio::test]
+async fn flow_that_does_not_run_is_not_started() {
+    let (fixture, id, code) = flow().await;
+    let status = update(&fixture, &id, &code).await.unwrap();
+    assert_eq!(status.state, ContainerState::Created);
+    assert!(
+        fixture
+            .engine
+            .requests_to("POST /containers/*/start")
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn old_code_comes_back_if_the_new_one_does_not_run() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    // The program ends soon after the start with the new code.
+    let engine = &fixture.engine;
+    let container = engine.container("web").unwrap();
+    let updating = update(&fixture, &id, &code);
+    let ending = async {
+        engine
+            .requests_at_least("POST /containers/*/start", 2)
+            .await;
+        until(|| container.state() == Some(State::Running)).await;
+        container.exit(1);
+    };
+    let (updated, ()) = tokio::join!(updating, ending);
+    let failure = updated.unwrap_err();
+    assert_eq!(
+        (failure.code, failure.rolled_back),
+        (ErrorCode::UpdateFailed, Some(true)),
+        "{failure}"
+    );
+    assert_eq!(put(engine), ["app", "app/old.py"]);
+    assert_eq!(query(engine, "copyUIDGID"), "0");
+    assert_eq!(container.state(), Some(State::Running));
+}
+
+#[tokio::test]
+async fn old_code_comes_back_if_the_flow_is_unhealthy_or_does_not_connect() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    let socket = fixture.manager.list_containers().unwrap()[0]
+        .socket_path
+        .clone();
+    let mut flow = connect(&socket).await;
+    flow.write_all(b"{\"type\":\"hello\",\"version\":1,\"session\":\"s\"}\n")
+        .await
+        .unwrap();
+    until(|| fixture.manager.inner.sockets.is_socket_connected(&id)).await;
+    let updating = update(&fixture, &id, &code);
+    let leaving = async {
+        fixture
+            .engine
+            .requests_at_least("POST /containers/*/stop", 1)
+            .await;
+        drop(flow);
+    };
+    let (updated, ()) = tokio::join!(updating, leaving);
+    assert_eq!(updated.unwrap_err().rolled_back, Some(true));
+    fixture
+        .engine
+        .container("web")
+        .unwrap()
+        .set_health("unhealthy");
+    let failure = update(&fixture, &id, &code).await.unwrap_err();
+    assert_eq!(
+        (failure.code, failure.rolled_back),
+        (ErrorCode::UpdateFailed, Some(true))
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_back_is_told() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    fixture.engine.fail_always(
+        "PUT /containers/*/archive",
+        Fault::error(500, "no space left on device"),
+    );
+    let failure = update(&fixture, &id, &code).await.unwrap_err();
+    assert_eq!(
+        (failure.code, failure.rolled_back),
+        (ErrorCode::UpdateFailed, Some(false))
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_stopped_for_an_update_that_cannot_be() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    let refused = async |code: &str| update(&fixture, &id, code).await.unwrap_err().code;
+    for path in [
+        "/etc",
+        "/",
+        "relative",
+        &format!("{code}/../v2"),
+        &format!("{code}/none"),
+    ] {
+        assert_eq!(refused(path).await, ErrorCode::CodePathNotAllowed, "{path}");
+    }
+    std::os::unix::fs::symlink("/etc", format!("{code}-link")).unwrap();
+    assert_eq!(
+        refused(&format!("{code}-link")).await,
+        ErrorCode::CodePathNotAllowed
+    );
+    let plain = fixture.create("plain").await;
+    let failure = update(&fixture, &plain, &code).await.unwrap_err();
+    assert_eq!(failure.code, ErrorCode::NoCodeDir);
+    fixture.manager.pause_container("web").await.unwrap();
+    assert_eq!(refused(&code).await, ErrorCode::InvalidState);
+    assert!(
+        fixture
+            .engine
+            .requests_to("POST /containers/*/stop")
+            .is_empty()
+    );
+}

@@ -1,0 +1,482 @@
+//! Who is told what: the rooms, their members, and the numbers of their events.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::activity::{Activity, ActivityObserver, UserActivityLogger};
+use crate::auth::Role;
+use crate::clients::{Client, Packet};
+use crate::containers::{ContainerObserver, WeakContainerManager};
+use crate::flow::{FlowEvent, FlowObserver};
+use crate::json::raw;
+use crate::model::{ContainerState, ContainerStatus, LogText};
+use crate::rooms::{Room, Told};
+use crate::system_log::{Direction, SystemLogger};
+
+/// What the rooms remember: minutes of a busy host. Both together find room in the queue of
+/// a client that resumes.
+const ALL_MAX: usize = 1024 * 1024;
+const OPERATE_MAX: usize = 2 * 1024 * 1024;
+
+/// Which of the rooms that all clients of a role are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RoomName {
+    All,
+    Operate,
+}
+
+impl RoomName {
+    fn needs(self) -> Role {
+        match self {
+            Self::All => Role::Read,
+            Self::Operate => Role::Operate,
+        }
+    }
+}
+
+/// The rooms. Clients are told in the order of the numbers, for all of it is done with one
+/// lock held.
+pub struct Hub {
+    epoch: String,
+    state: Mutex<State>,
+    activity: OnceLock<Arc<UserActivityLogger>>,
+    /// Whom a change of a connection is passed to.
+    containers: OnceLock<WeakContainerManager>,
+}
+
+struct State {
+    all: Room,
+    operate: Room,
+    clients: HashMap<String, Arc<Client>>,
+    logs: HashMap<String, LogRoom>,
+}
+
+/// Those who follow the log of a container.
+#[derive(Debug, Default)]
+struct LogRoom {
+    seq: u64,
+    members: HashSet<String>,
+}
+
+#[derive(Serialize)]
+struct StatusUpdate<'a> {
+    epoch: &'a str,
+    seq: u64,
+    container_id: &'a str,
+    old_state: ContainerState,
+    status: Option<&'a ContainerStatus>,
+}
+
+#[derive(Serialize)]
+struct ActivityLog<'a> {
+    epoch: &'a str,
+    seq: u64,
+    #[serde(flatten)]
+    activity: &'a Activity,
+}
+
+#[derive(Serialize)]
+struct ContainerMessage<'a> {
+    epoch: &'a str,
+    seq: u64,
+    container_id: &'a str,
+    kind: &'a str,
+    name: &'a str,
+    data: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct LogLines<'a> {
+    epoch: &'a str,
+    seq: u64,
+    container_id: &'a str,
+    lines: &'a [LogText],
+    dropped: u64,
+}
+
+/// What a client missed.
+#[derive(Debug)]
+pub(crate) struct Missed {
+    pub(crate) complete: bool,
+    pub(crate) events: Vec<Told>,
+}
+
+impl Hub {
+    /// Nobody is there, and nothing was told. The epoch is new for each process.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        let state = State {
+            all: Room::new(ALL_MAX),
+            operate: Room::new(OPERATE_MAX),
+            clients: HashMap::new(),
+            logs: HashMap::new(),
+        };
+        let hub = Arc::new(Self {
+            epoch: format!("{:016x}", rand::random::<u64>()),
+            state: Mutex::new(state),
+            activity: OnceLock::new(),
+            containers: OnceLock::new(),
+        });
+        let logger = UserActivityLogger::new(hub.clone());
+        // It is set once, here.
+        let _ = hub.activity.set(Arc::new(logger));
+        hub
+    }
+
+    /// The containers, which are made with the hub and so later than it.
+    pub fn attach(&self, containers: WeakContainerManager) {
+        // A second time would be a fault of `main`'s, and harmless.
+        let _ = self.containers.set(containers);
+    }
+
+    /// Who writes the feed.
+    pub(crate) fn activity(&self) -> Option<&UserActivityLogger> {
+        self.activity.get().map(|logger| &**logger)
+    }
+
+    /// The epoch of the process.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// A client joins the rooms of its role; false if there are so many already.
+    pub(crate) fn join(&self, client: Arc<Client>, clients_max: usize) -> bool {
+        let mut state = self.lock();
+        if state.clients.len() >= clients_max {
+            return false;
+        }
+        state.clients.insert(client.sid.clone(), client);
+        true
+    }
+
+    /// A client left; the containers whose log nobody follows any more.
+    pub(crate) fn leave(&self, sid: &str) -> Vec<String> {
+        let mut state = self.lock();
+        if let Some(client) = state.clients.remove(sid) {
+            client.close();
+        }
+        let mut empty = Vec::new();
+        state.logs.retain(|id, room| {
+            room.members.remove(sid);
+            if room.members.is_empty() {
+                empty.push(id.clone());
+            }
+            !room.members.is_empty()
+        });
+        empty
+    }
+
+    /// How many clients are there.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.lock().clients.len()
+    }
+
+    /// Disconnects all clients.
+    pub(crate) fn disconnect_all(&self) {
+        for client in self.lock().clients.values() {
+            client.disconnect();
+        }
+    }
+
+    /// A client follows the log of a container; true for the first.
+    pub(crate) fn follow(&self, id: &str, sid: &str) -> bool {
+        let mut state = self.lock();
+        if !state.clients.contains_key(sid) {
+            return false;
+        }
+        let room = state.logs.entry(id.to_owned()).or_default();
+        room.members.insert(sid.to_owned());
+        room.members.len() == 1
+    }
+
+    /// A client no longer follows the log of a container; true for the last.
+    pub(crate) fn unfollow(&self, id: &str, sid: &str) -> bool {
+        let mut state = self.lock();
+        let Some(room) = state.logs.get_mut(id) else {
+            return false;
+        };
+        room.members.remove(sid);
+        let is_empty = room.members.is_empty();
+        if is_empty {
+            state.logs.remove(id);
+        }
+        is_empty
+    }
+
+    /// Tells those who follow a log.
+    pub(crate) fn tell_log(&self, container_id: &str, lines: &[LogText], dropped: u64) {
+        let mut state = self.lock();
+        let State { logs, clients, .. } = &mut *state;
+        let Some(room) = logs.get_mut(container_id) else {
+            return;
+        };
+        room.seq += 1;
+        let (epoch, seq) = (&*self.epoch, room.seq);
+        let data: Arc<RawValue> = raw(&LogLines {
+            epoch,
+            seq,
+            container_id,
+            lines,
+            dropped,
+        })
+        .into();
+        for client in room.members.iter().filter_map(|sid| clients.get(sid)) {
+            client.push(Packet::Event("log_lines", data.clone()));
+        }
+    }
+
+    /// What a client missed since the numbers that it had last.
+    pub(crate) fn missed(
+        &self,
+        epoch: &str,
+        role: Role,
+        all: Option<u64>,
+        operate: Option<u64>,
+    ) -> Missed {
+        let state = self.lock();
+        let incomplete = Missed {
+            complete: false,
+            events: Vec::new(),
+        };
+        if epoch != self.epoch {
+            return incomplete;
+        }
+        let rooms = [
+            (RoomName::All, &state.all, all),
+            (RoomName::Operate, &state.operate, operate),
+        ];
+        let mut events = Vec::new();
+        for (name, room, last) in rooms {
+            let (Some(last), true) = (last, role >= name.needs()) else {
+                continue;
+            };
+            match room.since(last) {
+                Some(told) => events.extend(told),
+                None => return incomplete,
+            }
+        }
+        Missed {
+            complete: all.is_some(),
+            events,
+        }
+    }
+
+    fn tell(&self, name: RoomName, event: &'static str, make: impl FnOnce(u64) -> Box<RawValue>) {
+        let mut state = self.lock();
+        let room = match name {
+            RoomName::All => &mut state.all,
+            RoomName::Operate => &mut state.operate,
+        };
+        let told = room.tell(event, make);
+        for client in state
+            .clients
+            .values()
+            .filter(|client| client.role >= name.needs())
+        {
+            // One whose queue is full is disconnected, and asks for what it missed.
+            client.push(Packet::Event(event, told.data.clone()));
+        }
+    }
+
+    /// What is locked here is whole at any moment, and locked for moments only.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub")
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ActivityObserver for Hub {
+    fn happened(&self, activity: &Activity) {
+        let epoch = &*self.epoch;
+        self.tell(RoomName::All, "activity_log", |seq| {
+            raw(&ActivityLog {
+                epoch,
+                seq,
+                activity,
+            })
+        });
+    }
+}
+
+impl ContainerObserver for Hub {
+    fn status_changed(
+        &self,
+        id: &str,
+        name: &str,
+        old: ContainerState,
+        status: Option<&ContainerStatus>,
+    ) {
+        let epoch = &*self.epoch;
+        self.tell(RoomName::All, "status_update", |seq| {
+            raw(&StatusUpdate {
+                epoch,
+                seq,
+                container_id: id,
+                old_state: old,
+                status,
+            })
+        });
+        let new = status.map(|status| status.state);
+        if new == Some(old) {
+            return;
+        }
+        SystemLogger.log_state_change(id, old, new);
+        let Some(activity) = self.activity() else {
+            return;
+        };
+        match new {
+            Some(ContainerState::Running) if old != ContainerState::Paused => {
+                activity.log_container_started(id, name)
+            }
+            Some(ContainerState::Stopped) => activity.log_container_stopped(id, name),
+            Some(state) => {
+                let kind = format!("container_{state}");
+                activity.log_user_activity(
+                    &kind,
+                    Some(id),
+                    &format!("{name} is {state}"),
+                    json!({}),
+                );
+            }
+            None => activity.log_user_activity(
+                "container_deleted",
+                Some(id),
+                &format!("{name} deleted"),
+                json!({}),
+            ),
+        }
+    }
+
+    fn engine_changed(&self, is_there: bool) {
+        let (kind, message) = match is_there {
+            true => ("engine_available", "Docker answers"),
+            false => (
+                "engine_unavailable",
+                "Docker does not answer: states may be wrong",
+            ),
+        };
+        if let Some(activity) = self.activity() {
+            activity.log_user_activity(kind, None, message, Value::Object(serde_json::Map::new()));
+        }
+    }
+}
+
+impl FlowObserver for Hub {
+    fn connection_changed(&self, id: &str) {
+        if let Some(containers) = self
+            .containers
+            .get()
+            .and_then(WeakContainerManager::upgrade)
+        {
+            containers.connection_changed(id);
+        }
+    }
+
+    fn flow_event(&self, id: &str, event: &FlowEvent) {
+        let epoch = &*self.epoch;
+        let tell = |kind: &str, name: &str, data: &RawValue| {
+            SystemLogger.log_communication(id, Direction::FromFlow, data.get());
+            self.tell(RoomName::Operate, "container_message", |seq| {
+                raw(&ContainerMessage {
+                    epoch,
+                    seq,
+                    container_id: id,
+                    kind,
+                    name,
+                    data,
+                })
+            });
+        };
+        match event {
+            FlowEvent::Event { name, data } => tell("event", name, data),
+            FlowEvent::Actor { actor, event } => {
+                tell(
+                    "actor",
+                    event,
+                    &raw(&json!({"actor": actor, "event": event})),
+                );
+                if let Some(activity) = self.activity() {
+                    activity.log_actor_event(id, actor, event);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(hub: &Hub, sid: &str, role: Role) {
+        let client = Client::new(sid.to_owned(), sid.to_owned(), role);
+        assert!(hub.join(Arc::new(client), 10));
+    }
+
+    fn event(hub: &Hub, name: &str) {
+        let data = crate::json::empty_object();
+        hub.flow_event(
+            "1",
+            &FlowEvent::Event {
+                name: name.to_owned(),
+                data,
+            },
+        );
+    }
+
+    #[test]
+    fn what_was_missed_is_told_by_room_and_role() {
+        let hub = Hub::new();
+        event(&hub, "a");
+        hub.engine_changed(true);
+        event(&hub, "b");
+        let missed = |epoch: &str, role, all, operate| {
+            let missed = hub.missed(epoch, role, all, operate);
+            (
+                missed.complete,
+                missed
+                    .events
+                    .iter()
+                    .map(|told| told.event)
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let epoch = hub.epoch();
+        let all = vec!["activity_log", "container_message"];
+        assert_eq!(missed(epoch, Role::Operate, Some(0), Some(1)), (true, all));
+        assert_eq!(
+            missed(epoch, Role::Read, Some(0), Some(0)),
+            (true, vec!["activity_log"])
+        );
+        assert_eq!(missed(epoch, Role::Read, None, None), (false, vec![]));
+        assert_eq!(missed(epoch, Role::Read, Some(7), None), (false, vec![]));
+        assert_eq!(
+            missed("other", Role::Admin, Some(0), Some(0)),
+            (false, vec![])
+        );
+    }
+
+    #[test]
+    fn log_has_followers_as_long_as_they_are_there() {
+        let hub = Hub::new();
+        client(&hub, "a", Role::Operate);
+        client(&hub, "b", Role::Operate);
+        assert!(hub.follow("1", "a") && !hub.follow("1", "b") && !hub.follow("1", "stranger"));
+        assert!(!hub.unfollow("1", "a"));
+        assert_eq!(hub.leave("b"), ["1"]);
+        assert!(hub.follow("1", "a") && hub.unfollow("1", "a"));
+        assert_eq!(hub.clients(), 1);
+    }
+}

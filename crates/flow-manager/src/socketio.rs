@@ -1,0 +1,367 @@
+//! Requests of clients over Socket.IO, and what they are told.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use socketioxide::SocketIo;
+use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
+use socketioxide::layer::SocketIoLayer;
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use crate::auth::{RateLimit, Role, Tokens};
+use crate::clients::{Client, Packet, Transport};
+use crate::containers::ContainerManager;
+use crate::failure::{ErrorBody, ErrorCode, Failure};
+use crate::flow::SocketCommunicationHandler;
+use crate::hub::Hub;
+use crate::json::raw;
+use crate::metrics::Metrics;
+use crate::system_log::SystemLogger;
+use crate::time::Moment;
+
+mod handlers;
+mod incoming;
+mod logs;
+mod request;
+
+use incoming::{Incoming, SocketTransport};
+use logs::LogFollowers;
+use request::{Arguments, Envelope};
+
+/// Most clients; each costs a connection, and a queue if it is slow.
+const CLIENTS_MAX: usize = 4096;
+/// Most bytes of a packet: a message of 1 MiB, with its escapes.
+const PACKET_MAX: usize = 2 * 1024 * 1024;
+/// Packets in the library's own queue, beside ours, which counts bytes.
+const LIBRARY_QUEUE: usize = 64;
+/// How long a client may take from its connection to its token.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// Where a client comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Peer {
+    /// Its address; none on a Unix socket.
+    pub address: Option<IpAddr>,
+    /// Only our own user can connect here, so no token is needed.
+    pub is_owner: bool,
+}
+
+/// Answers the requests of clients.
+#[derive(Clone)]
+pub struct SocketIoEventHandler {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    containers: ContainerManager,
+    sockets: SocketCommunicationHandler,
+    hub: Arc<Hub>,
+    metrics: Arc<Metrics>,
+    tokens: RwLock<Tokens>,
+    wrong_tokens: RateLimit,
+    followers: LogFollowers,
+}
+
+/// What a request comes to: the event, which is the acknowledgement too.
+pub type Outcome = Result<Answer, Failure>;
+/// An answer to come.
+pub type Answering = BoxFuture<'static, Outcome>;
+
+/// Makes the answer for the id that the client gave its request.
+type Body = dyn Fn(Option<&str>) -> Box<RawValue> + Send;
+
+/// The answer to a request, without the id that the client gave it.
+pub struct Answer {
+    event: &'static str,
+    body: Box<Body>,
+}
+
+impl Answer {
+    fn new<T: Serialize + Send + 'static>(event: &'static str, body: T) -> Self {
+        #[derive(Serialize)]
+        struct Echoed<'a, T> {
+            request_id: Option<&'a str>,
+            #[serde(flatten)]
+            body: &'a T,
+        }
+        let body = move |request_id: Option<&str>| {
+            raw(&Echoed {
+                request_id,
+                body: &body,
+            })
+        };
+        Self {
+            event,
+            body: Box::new(body),
+        }
+    }
+}
+
+impl fmt::Debug for SocketIoEventHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIoEventHandler")
+            .finish_non_exhaustive()
+    }
+}
+
+impl SocketIoEventHandler {
+    /// Nobody is connected yet.
+    pub fn new(
+        containers: ContainerManager,
+        sockets: SocketCommunicationHandler,
+        hub: Arc<Hub>,
+        metrics: Arc<Metrics>,
+        tokens: Tokens,
+    ) -> Self {
+        let inner = Inner {
+            followers: LogFollowers::new(containers.clone(), hub.clone()),
+            containers,
+            sockets,
+            hub,
+            metrics,
+            tokens: RwLock::new(tokens),
+            wrong_tokens: RateLimit::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Takes other tokens for who connects from now on.
+    pub fn set_tokens(&self, tokens: Tokens) {
+        *self
+            .inner
+            .tokens
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = tokens;
+    }
+
+    /// The layer that speaks Socket.IO, with the namespace `/`.
+    #[must_use]
+    pub fn layer(&self) -> (SocketIoLayer, SocketIo) {
+        let (layer, io) = SocketIo::builder()
+            .max_payload(PACKET_MAX as u64)
+            .ws_max_message_size(PACKET_MAX)
+            .ws_max_frame_size(PACKET_MAX)
+            .max_buffer_size(LIBRARY_QUEUE)
+            .connect_timeout(CONNECT_WITHIN)
+            .build_layer();
+        let (admits, greets) = (self.clone(), self.clone());
+        // Handlers are registered before CONNECT is answered: a client may ask at once.
+        let admit = async move |socket: SocketRef, auth: TryData<Auth>| admits.admit(&socket, auth);
+        let greet = async move |transport: SocketTransport| greets.greet(transport).await;
+        io.ns("/", greet.with(admit));
+        (layer, io)
+    }
+
+    /// Lets a client in, or says with a code why not.
+    fn admit(&self, socket: &SocketRef, TryData(auth): TryData<Auth>) -> Result<(), ErrorCode> {
+        let peer = socket
+            .req_parts()
+            .extensions
+            .get::<Peer>()
+            .copied()
+            .unwrap_or_default();
+        let token = auth.ok().and_then(|auth| auth.token);
+        let admitted = self.check_token(peer, token.as_deref(), Instant::now());
+        let (role, name) = admitted.inspect_err(|code| {
+            self.inner.metrics.refused_client();
+            debug!(code = code.as_str(), address = ?peer.address, "client refused");
+        })?;
+        if self.inner.hub.clients() >= CLIENTS_MAX {
+            return Err(ErrorCode::TooManyClients);
+        }
+        let client = Arc::new(Client::new(socket.id.to_string(), name, role));
+        socket.extensions.insert(client.clone());
+        let (handler, asks) = (self.clone(), client.clone());
+        // All names come to one place, so that what is not known is answered, too. This
+        // closure runs where the packet is read: the order of packets is the order of calls.
+        socket.on_fallback(move |incoming: Incoming| handler.received(asks, incoming));
+        let handler = self.clone();
+        socket.on_disconnect(async move |_: SocketRef| handler.left(&client));
+        Ok(())
+    }
+
+    /// The role and the name of who gives a token.
+    fn check_token(
+        &self,
+        peer: Peer,
+        token: Option<&str>,
+        now: Instant,
+    ) -> Result<(Role, String), ErrorCode> {
+        let inner = &self.inner;
+        let Some(token) = token.filter(|token| !token.is_empty()) else {
+            return match peer.is_owner {
+                true => Ok((Role::Admin, "owner".to_owned())),
+                false => Err(ErrorCode::MissingToken),
+            };
+        };
+        if !inner.wrong_tokens.allows(peer.address, now) {
+            return Err(ErrorCode::RateLimited);
+        }
+        let tokens = inner
+            .tokens
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        match tokens.find(token) {
+            Some((role, name)) => Ok((role, name.to_owned())),
+            None => {
+                inner.wrong_tokens.count(peer.address, now);
+                Err(ErrorCode::InvalidToken)
+            }
+        }
+    }
+
+    /// Sends to a client what there is to send, until it is gone.
+    async fn greet(&self, transport: SocketTransport) {
+        let socket = transport.socket();
+        let Some(client) = socket.extensions.get::<Arc<Client>>() else {
+            return;
+        };
+        let joined = self.inner.hub.join(client.clone(), CLIENTS_MAX);
+        if !joined {
+            let _ = transport.end();
+            return;
+        }
+        info!(
+            sid = client.sid,
+            name = client.name,
+            role = client.role.as_str(),
+            "client connected"
+        );
+        if !socket.connected() {
+            // It left before it was counted.
+            self.left(&client);
+        }
+        client.forward(&transport).await;
+        self.inner.hub.leave(&client.sid);
+    }
+
+    fn left(&self, client: &Client) {
+        for id in self.inner.hub.leave(&client.sid) {
+            self.inner.followers.stop(&id);
+        }
+        client.close();
+        debug!(sid = client.sid, "client left");
+    }
+
+    /// Begins what a client asks for, and answers it when it is done. What takes a place in an
+    /// order takes it here, and not when the future is polled.
+    fn received(&self, client: Arc<Client>, incoming: Incoming) -> BoxFuture<'static, ()> {
+        let Incoming { packet, ack } = incoming;
+        let parsed = packet.as_deref().map(serde_json::from_str::<Arguments<'_>>);
+        let (event, body, is_one) = match &parsed {
+            Some(Ok(arguments)) => {
+                let body = arguments.body.map_or("{}", RawValue::get);
+                (&*arguments.event, body, arguments.more == 0)
+            }
+            _ => ("", "", false),
+        };
+        SystemLogger.log_socket_event(event, &client.sid, body);
+        let envelope = Envelope::of(body);
+        let refuse = |code, message: &str| -> Answering {
+            std::future::ready(Err(Failure::new(code, message))).boxed()
+        };
+        let under_way = client.begin();
+        let answering = if under_way.is_none() {
+            refuse(
+                ErrorCode::TooManyRequests,
+                "Too many requests are under way",
+            )
+        } else if !is_one {
+            refuse(
+                ErrorCode::InvalidRequest,
+                "A request is one object, without binary data",
+            )
+        } else if envelope.is_bad {
+            refuse(
+                ErrorCode::InvalidRequest,
+                "request_id is a text of 64 bytes at most",
+            )
+        } else {
+            let begun =
+                std::panic::catch_unwind(AssertUnwindSafe(|| self.handle(&client, event, body)));
+            begun.unwrap_or_else(|_| std::future::ready(Err(broken())).boxed())
+        };
+        let (handler, operation) = (self.clone(), diagnostics::redacted_prefix(event));
+        async move {
+            let outcome = AssertUnwindSafe(answering).catch_unwind().await;
+            let outcome = outcome.unwrap_or_else(|_| Err(broken()));
+            handler.answer(&client, &operation, &envelope, ack, outcome);
+            drop(under_way);
+        }
+        .boxed()
+    }
+
+    /// Tells a client what came of its request: by an event, and by the acknowledgement if it
+    /// wants one. Both are the same object.
+    fn answer(
+        &self,
+        client: &Client,
+        operation: &str,
+        envelope: &Envelope,
+        ack: Option<i64>,
+        outcome: Outcome,
+    ) {
+        let request_id = envelope.request_id.as_deref();
+        self.inner
+            .metrics
+            .request(outcome.as_ref().err().map(|failure| failure.code));
+        let (event, data) = match outcome {
+            Ok(answer) => (answer.event, (answer.body)(request_id)),
+            Err(failure) => {
+                if matches!(
+                    failure.code,
+                    ErrorCode::Internal | ErrorCode::StateNotWritten
+                ) {
+                    SystemLogger.log_error(&failure, operation);
+                }
+                let container = envelope.container_id.as_deref();
+                (
+                    "error",
+                    raw(&ErrorBody::new(
+                        &failure,
+                        operation,
+                        request_id,
+                        container,
+                        Moment::now(),
+                    )),
+                )
+            }
+        };
+        let data: Arc<RawValue> = data.into();
+        client.push(Packet::Event(event, data.clone()));
+        if let Some(ack) = ack {
+            client.push(Packet::Ack(ack, data));
+        }
+    }
+
+    /// Disconnects everybody, for the end.
+    pub fn shut_down(&self) {
+        self.inner.followers.stop_all();
+        self.inner.hub.disconnect_all();
+    }
+}
+
+/// What a client says of itself.
+#[derive(serde::Deserialize)]
+struct Auth {
+    #[serde(default)]
+    token: Option<String>,
+}
+
+fn broken() -> Failure {
+    Failure::new(
+        ErrorCode::Internal,
+        "Something in flow-manager broke; its log says what",
+    )
+}
