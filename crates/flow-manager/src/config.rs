@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use settings::{Brief, Environment, Diagnostics, Reader, ValueError, bytes, switch};
+use settings::{Brief, Diagnostics, Environment, Reader, ValueError, bytes, switch};
 use telemetry::LogConfig;
 
 use crate::policy::{ImagePattern, Policy, Pull};

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use settings::{Environment, Diagnostics};
+use settings::{Diagnostics, Environment};
 
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::auth::Tokens;
