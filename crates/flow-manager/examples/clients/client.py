@@ -119,11 +119,10 @@ def parse():
     parser.add_argument("--token-file", type=pathlib.Path)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="all containers")
-    create = commands.add_parser("create", help="create a container")
+    create = commands.add_parser("create", help="create a container; its command stands behind `--`")
     create.add_argument("image")
     create.add_argument("--name")
     create.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
-    create.add_argument("words", nargs="*", metavar="COMMAND")
     for name in ("start", "stop", "restart", "pause", "unpause", "status"):
         commands.add_parser(name).add_argument("container")
     delete = commands.add_parser("delete", help="delete a container")
@@ -140,7 +139,11 @@ def parse():
     send.add_argument("message")
     send.add_argument("data", nargs="?", type=json.loads, default={})
     commands.add_parser("watch", help="print what happens, until it is interrupted")
-    return parser.parse_args()
+    words = sys.argv[1:]
+    behind = words.index("--") if "--" in words else len(words)
+    arguments = parser.parse_args(words[:behind])
+    arguments.words = words[behind + 1:]
+    return arguments
 
 
 async def ask(manager, arguments):

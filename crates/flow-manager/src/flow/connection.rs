@@ -31,10 +31,11 @@ pub(super) async fn serve(shared: Arc<Shared>, channel: Arc<Channel>, stream: Un
             shared.refused(&channel, &close);
             link.close(close);
             let _ = timeout(LAST_WORDS, link.write_to(&mut write)).await;
+            let _ = timeout(LAST_WORDS, lines.discard()).await;
             return;
         }
     };
-    let _current = Current::enter(&shared, &channel, &link, &session);
+    let current = Current::enter(&shared, &channel, &link, &session);
     let writing = link.write_to(write);
     tokio::pin!(writing);
     let ended = tokio::select! {
@@ -45,8 +46,11 @@ pub(super) async fn serve(shared: Arc<Shared>, channel: Arc<Channel>, stream: Un
     if let Err(close) = ended {
         shared.refused(&channel, &close);
         link.close(close);
-        let _ = timeout(LAST_WORDS, writing).await;
+        let _ = timeout(LAST_WORDS, &mut writing).await;
     }
+    drop(current);
+    // A Unix socket that is closed with something unread takes away what was written last.
+    let _ = timeout(LAST_WORDS, lines.discard()).await;
 }
 
 /// The first line; `None` if the flow left without one.

@@ -59,6 +59,15 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         }
     }
 
+    /// Reads on to the end and keeps nothing.
+    pub async fn discard(&mut self) {
+        self.buffer = BytesMut::new();
+        self.buffer.reserve(CHUNK);
+        while matches!(self.stream.read_buf(&mut self.buffer).await, Ok(1..)) {
+            self.buffer.clear();
+        }
+    }
+
     /// A line that is there already.
     ///
     /// # Errors
