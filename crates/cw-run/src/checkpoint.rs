@@ -1,11 +1,12 @@
 //! What was accepted, remembered on disk: for each container up to where in its log.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use docker_client::{LogCursor, ParseCursorError};
+use docker_client::{LogCursor, ParseCursorError, Timestamp};
 use tokio::task::spawn_blocking;
 use tracing::error;
 
@@ -15,8 +16,11 @@ mod file;
 
 use file::{Content, Lock};
 
-/// How many containers are remembered; those that are followed are no more.
+/// How many containers are followed at once.
 pub const CONTAINERS_MAX: usize = 1000;
+/// How many are remembered, those that have ended and are still there included. Each takes 200
+/// bytes, and the file has a mebibyte.
+const REMEMBERED_MAX: usize = 4000;
 
 /// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -169,6 +173,14 @@ impl Checkpoint {
 
     /// Remembers a container.
     pub async fn begin(&self, id: &str) {
+        let known = self.containers();
+        if known.len() >= REMEMBERED_MAX && !known.iter().any(|known| known == id) {
+            return error!(
+                id,
+                most = REMEMBERED_MAX,
+                "checkpoint is full, a run that is killed would ship this container's lines again"
+            );
+        }
         self.change(|content| {
             content.containers.entry(id.to_owned()).or_default();
         })
@@ -192,11 +204,28 @@ impl Checkpoint {
     /// Remembers what was accepted of a container.
     pub async fn advance(&self, id: &str, places: Places) {
         self.change(|content| {
-            let known = content.containers.entry(id.to_owned()).or_default();
+            let is_full = content.containers.len() >= REMEMBERED_MAX;
+            let known = match content.containers.entry(id.to_owned()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(_) if is_full => return,
+                Entry::Vacant(new) => new.insert(String::new()),
+            };
             let mut cursor: LogCursor = known.parse().unwrap_or_default();
             cursor.stdout = places.stdout.or(cursor.stdout);
             cursor.stderr = places.stderr.or(cursor.stderr);
             *known = cursor.to_string();
+        })
+        .await;
+    }
+
+    /// Remembers that the lines of a container before this instant are not wanted.
+    pub async fn remember_floor(&self, id: &str, floor: Timestamp) {
+        self.change(|content| {
+            if let Some(known) = content.containers.get_mut(id) {
+                let mut cursor: LogCursor = known.parse().unwrap_or_default();
+                cursor.floor.get_or_insert(floor);
+                *known = cursor.to_string();
+            }
         })
         .await;
     }
@@ -239,8 +268,8 @@ impl Checkpoint {
 
 /// Looks at what was read, so that nothing later has to.
 fn check(containers: &BTreeMap<String, String>) -> Result<(), String> {
-    if containers.len() > CONTAINERS_MAX {
-        return Err(format!("more than {CONTAINERS_MAX} containers"));
+    if containers.len() > REMEMBERED_MAX {
+        return Err(format!("more than {REMEMBERED_MAX} containers"));
     }
     for (id, cursor) in containers {
         if id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -15,6 +15,8 @@ pub struct Delivery {
     length: usize,
     /// What is still to be sent, the next at the end.
     parts: Vec<Range<usize>>,
+    /// Refused alone for a fault of their own.
+    dropped: Vec<usize>,
     /// Refused alone for an unknown reason. What that means shows when something else is taken.
     suspects: Vec<usize>,
     any_accepted: bool,
@@ -54,6 +56,7 @@ impl Delivery {
         Self {
             length,
             parts: if length == 0 { Vec::new() } else { vec![whole] },
+            dropped: Vec::new(),
             suspects: Vec::new(),
             any_accepted: false,
             unknown: 0,
@@ -88,7 +91,10 @@ impl Delivery {
             Verdict::Throttled { after } => Step::Throttled { after },
             Verdict::Hold => Step::Hold,
             Verdict::Isolate | Verdict::Split => match self.halve() {
-                Some(alone) => Step::Drop(alone),
+                Some(alone) => {
+                    self.dropped.push(alone);
+                    Step::Drop(alone)
+                }
                 None => Step::Next,
             },
             Verdict::Unknown { after } => self.search(after),
@@ -124,8 +130,24 @@ impl Delivery {
         2 * self.length.ilog2() + 2
     }
 
+    /// All that was not dropped is sent again as it was.
     fn whole(&mut self) -> Step {
-        *self = Self::new(self.length);
+        let mut dropped = std::mem::take(&mut self.dropped);
+        dropped.sort_unstable();
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for gone in dropped.iter().copied().chain([self.length]) {
+            if start < gone {
+                parts.push(start..gone);
+            }
+            start = gone + 1;
+        }
+        parts.reverse();
+        *self = Self {
+            parts,
+            dropped,
+            ..Self::new(self.length)
+        };
         // The next refusal of the whole begins no search of its own before it was retried.
         Step::Hold
     }
@@ -229,6 +251,17 @@ mod tests {
             let bound = 2 * length.ilog2() as usize + 2 + UNKNOWN_RETRIES as usize + 1;
             assert!(outcome.requests <= bound, "{length}: {}", outcome.requests);
         }
+    }
+
+    #[test]
+    fn what_was_dropped_is_not_sent_again_with_the_whole() {
+        let mut delivery = Delivery::new(3);
+        assert_eq!(delivery.refused(Verdict::Isolate), Step::Next);
+        assert_eq!(delivery.refused(Verdict::Isolate), Step::Drop(0));
+        while delivery.refused(UNKNOWN) != Step::Hold {}
+        assert_eq!(delivery.part(), Some(1..3));
+        delivery.accepted();
+        assert_eq!(delivery.part(), None);
     }
 
     #[test]

@@ -1,29 +1,31 @@
 //! Ships what containers print: a reader for each container, a sender for each of its streams,
 //! and what they share.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use crate::checkpoint::Checkpoint;
-use crate::cloudwatch_manager::StreamName;
 use crate::event::LineStart;
 use crate::job::GroupSettings;
 use crate::tee::Tee;
 
 mod budget;
 mod follow;
+mod hint;
 mod lane;
 mod lines;
 mod patience;
 mod sender;
 mod tally;
+mod target;
 
 pub use budget::Budget;
 pub use follow::{Begin, Ended, Followed, follow};
 pub use tally::{Dropped, Summary, Tally};
+
+use target::Destinations;
 
 /// How many bytes of requests may be on their way at once: each is in memory twice more, as it is
 /// signed and as it is sent.
@@ -72,45 +74,6 @@ impl<S> Shipping<S> {
             destinations: Destinations::default(),
             in_flight: Semaphore::new(IN_FLIGHT),
         }
-    }
-}
-
-/// A stream that is sent to, whoever does.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) name: StreamName,
-    /// One request at a time; and whether the stream is known to be there.
-    pub(crate) turn: tokio::sync::Mutex<bool>,
-}
-
-/// Streams by name: several containers may go to one, and several streams are in one group.
-#[derive(Debug, Default)]
-struct Destinations {
-    targets: Mutex<HashMap<StreamName, Arc<Target>>>,
-    /// Groups whose retention was set, or could not be.
-    retained: Mutex<std::collections::HashSet<String>>,
-}
-
-impl Destinations {
-    fn target(&self, name: &StreamName) -> Arc<Target> {
-        let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that nobody sends to any more need not be known.
-        targets.retain(|_, target| Arc::strong_count(target) > 1);
-        let target = targets.entry(name.clone()).or_insert_with(|| {
-            Arc::new(Target {
-                name: name.clone(),
-                turn: tokio::sync::Mutex::new(false),
-            })
-        });
-        target.clone()
-    }
-
-    /// Whether the retention of this group is still to be set; once.
-    fn is_to_retain(&self, group: &str) -> bool {
-        self.retained
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(group.to_owned())
     }
 }
 

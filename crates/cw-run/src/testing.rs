@@ -36,6 +36,8 @@ struct State {
     tokens: Vec<Option<String>>,
     failures: VecDeque<PutRefused>,
     rule: Option<Rule>,
+    /// How many requests to put events are on their way, and the most that were.
+    on_their_way: (usize, usize),
 }
 
 impl FakeLogs {
@@ -69,6 +71,20 @@ impl FakeLogs {
 
     pub(crate) fn requests(&self) -> Vec<Operation> {
         self.lock().requests.clone()
+    }
+
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.lock().on_their_way.1
+    }
+
+    async fn takes_a_while(&self) {
+        {
+            let (now, most) = &mut self.lock().on_their_way;
+            *now += 1;
+            *most = (*most).max(*now);
+        }
+        tokio::task::yield_now().await;
+        self.lock().on_their_way.0 -= 1;
     }
 
     pub(crate) fn messages(&self, name: &StreamName) -> Vec<String> {
@@ -136,6 +152,7 @@ impl LogsService for FakeLogs {
         events: &[Event],
         token: Option<&str>,
     ) -> Result<Rejected, PutRefused> {
+        self.takes_a_while().await;
         let mut state = self.ask(Operation::PutEvents, events)?;
         state.tokens.push(token.map(str::to_owned));
         if let Some(refused) = state.failures.pop_front() {

@@ -58,11 +58,16 @@ impl Share {
         }
     }
 
+    /// How much it may hold.
+    pub(crate) fn all(&self) -> usize {
+        let shares = self.budget.shares.load(Ordering::Relaxed).max(1);
+        self.budget.all / shares
+    }
+
     /// Whether so much fits. A line that is larger than the share goes alone.
     fn fits(&self, bytes: usize) -> bool {
         let held = self.held.load(Ordering::Relaxed);
-        let shares = self.budget.shares.load(Ordering::Relaxed).max(1);
-        held == 0 || held + bytes <= self.budget.all / shares
+        held == 0 || held + bytes <= self.all()
     }
 
     /// Waits for room. A line is smaller than the smallest budget.

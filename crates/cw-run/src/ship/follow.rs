@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use docker_client::{
     ContainerInfo, DockerApiClient, DockerClientError, LogCursor, LogItem, LogLine, LogOptions,
-    LogStream, Source, Timestamp,
+    LogPosition, LogStream, Source, Timestamp,
 };
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
@@ -103,11 +103,17 @@ pub async fn follow<S: LogsService>(
         lines: Lines::new(shipping.events.as_ref()),
         lanes: [stdout, stderr],
         followed,
+        id: container.id.clone(),
+        is_floor_known: begin.tail.is_none() || begin.cursor.is_some(),
     };
     let mut options = LogOptions::default();
     options.max_line = MESSAGE_MAX;
     options.tail = begin.tail.filter(|_| begin.cursor.is_none());
     options.cursor = begin.cursor;
+    if streams.all().len() > 1 {
+        // Each has requests of its own: what one has accepted says nothing of the other.
+        options.cursor = options.cursor.map(from_the_first);
+    }
     options.follow_restarts = begin.restarts;
     let ended = match docker.follow_container_logs(&container.id, options).await {
         Ok(log) => reader.read(log, halt).await,
@@ -116,6 +122,24 @@ pub async fn follow<S: LogsService>(
     reader.finish();
     while senders.join_next().await.is_some() {}
     ended
+}
+
+/// A stream of which nothing was accepted is read from its first line on; else reading would begin
+/// where the other is.
+fn from_the_first(mut cursor: LogCursor) -> LogCursor {
+    // A log begins after 1970, and two seconds before a place are read with it.
+    const FIRST: i64 = 2_000_000_000;
+    let nanos = cursor.floor.map_or(FIRST, |floor| floor.nanos() - 1);
+    let first = Some(LogPosition {
+        nanos,
+        lines: 0,
+        offset: 0,
+    });
+    if cursor.stdout.is_some() || cursor.stderr.is_some() {
+        cursor.stdout = cursor.stdout.or(first);
+        cursor.stderr = cursor.stderr.or(first);
+    }
+    cursor
 }
 
 struct Reader<'a, S> {
@@ -127,35 +151,49 @@ struct Reader<'a, S> {
     /// For standard output and for standard error.
     lanes: [Arc<Lane>; 2],
     followed: Followed,
+    id: String,
+    /// Where the last lines begin, which the run began with, is in the checkpoint.
+    is_floor_known: bool,
 }
 
 impl<S: LogsService> Reader<'_, S> {
+    /// A run that takes this one up must not look for the last lines again.
+    async fn remember_floor(&mut self, cursor: &LogCursor) {
+        if self.is_floor_known {
+            return;
+        }
+        if let Some(floor) = cursor.floor {
+            self.is_floor_known = true;
+            if let Some(checkpoint) = &self.shipping.checkpoint {
+                checkpoint.remember_floor(&self.id, floor).await;
+            }
+        }
+    }
+
     async fn read(
         &mut self,
         mut log: LogStream,
         mut halt: watch::Receiver<Option<Timestamp>>,
     ) -> Result<Ended, DockerClientError> {
-        let mut last_line = Instant::now();
         loop {
             // Most of the time the next line is there.
             let item = match log.next().now_or_never() {
                 Some(item) => item,
                 None => {
                     self.followed.note(log.cursor());
+                    self.remember_floor(&log.cursor()).await;
                     let halted = *halt.borrow_and_update();
-                    let flush_at = last_line + self.shipping.flush_interval;
+                    self.flush_due();
+                    let interval = self.shipping.flush_interval;
+                    let due = self.lines.oldest_waiting().map(|since| since + interval);
                     tokio::select! {
                         item = log.next() => item,
-                        () = sleep_until(flush_at), if self.lines.are_waiting() => {
-                            self.flush();
-                            continue;
-                        }
+                        () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => continue,
                         () = tokio::time::sleep(SETTLE), if halted.is_some() => return Ok(Ended::Halted),
                         Ok(()) = halt.changed(), if halted.is_none() => continue,
                     }
                 }
             };
-            last_line = Instant::now();
             match item {
                 None => {
                     self.followed.note(log.cursor());
@@ -171,6 +209,8 @@ impl<S: LogsService> Reader<'_, S> {
                     if until.is_some_and(|until| line.timestamp.is_some_and(|time| time > until)) {
                         return Ok(Ended::Halted);
                     }
+                    self.flush_due();
+                    self.remember_floor(&log.cursor()).await;
                     self.take(line, log.cursor()).await;
                 }
             }
@@ -207,10 +247,16 @@ impl<S: LogsService> Reader<'_, S> {
             held_bytes = shipping.budget.held(),
             "memory is full, reading waits"
         );
+        for lane in &self.lanes {
+            lane.hurry();
+        }
         // Many containers, each with the beginning of an event, could wait for each other.
         let taken = tokio::time::timeout(shipping.flush_interval, share.take(cost)).await;
         if taken.is_err() {
-            self.flush();
+            self.flush_all();
+            for lane in &self.lanes {
+                lane.hurry();
+            }
             share.take(cost).await;
         }
     }
@@ -224,8 +270,21 @@ impl<S: LogsService> Reader<'_, S> {
         }
     }
 
-    fn flush(&mut self) {
-        let (events, given_back) = self.lines.flush();
+    /// Those of the stream in which nothing more came for the interval, whatever came in the other.
+    fn flush_due(&mut self) {
+        let before = Instant::now().checked_sub(self.shipping.flush_interval);
+        if let Some(before) = before {
+            let flushed = self.lines.flush(before);
+            self.put_flushed(flushed);
+        }
+    }
+
+    fn flush_all(&mut self) {
+        let flushed = self.lines.flush(Instant::now());
+        self.put_flushed(flushed);
+    }
+
+    fn put_flushed(&mut self, (events, given_back): (Vec<(Source, Event)>, usize)) {
         self.share.give_back(given_back);
         for (source, event) in events {
             self.put(source, event);
@@ -233,7 +292,7 @@ impl<S: LogsService> Reader<'_, S> {
     }
 
     fn finish(&mut self) {
-        self.flush();
+        self.flush_all();
         for lane in &self.lanes {
             lane.close();
         }

@@ -26,6 +26,8 @@ struct State {
     since: Option<Instant>,
     /// The time of the oldest event that is being sent.
     sending: Option<i64>,
+    /// The reader waits for room.
+    hurried: bool,
     closed: bool,
 }
 
@@ -54,6 +56,12 @@ impl Lane {
         }
     }
 
+    /// What waits is to be sent now: nothing more can come before.
+    pub(crate) fn hurry(&self) {
+        self.state().hurried = true;
+        self.changed.notify_one();
+    }
+
     /// Nothing more comes.
     pub(crate) fn close(&self) {
         self.state().closed = true;
@@ -76,11 +84,13 @@ impl Lane {
                 let due = state.since.map(|since| since + interval);
                 if state.waiting.is_full()
                     || state.closed
+                    || state.hurried && !state.waiting.is_empty()
                     || due.is_some_and(|due| due <= Instant::now())
                 {
                     if state.waiting.is_empty() {
                         return None;
                     }
+                    state.hurried = false;
                     let batch = state.waiting.take(now());
                     // What is left came later, at an unknown moment before now.
                     state.since = (!state.waiting.is_empty()).then(Instant::now);
@@ -133,6 +143,19 @@ mod tests {
         assert_eq!(lane.oldest(), Some(1));
         lane.sent();
         assert_eq!(lane.oldest(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reader_that_finds_no_room_has_what_waits_sent_at_once() {
+        let lane = lane();
+        lane.push(event());
+        let began = Instant::now();
+        lane.hurry();
+        assert!(lane.batch(INTERVAL, || 1).await.is_some());
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        lane.push(event());
+        assert!(lane.batch(INTERVAL, || 1).await.is_some());
+        assert_eq!(began.elapsed(), INTERVAL);
     }
 
     #[tokio::test(start_paused = true)]

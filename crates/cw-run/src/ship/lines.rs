@@ -1,6 +1,7 @@
 //! Lines of a log, each stream for itself, as events.
 
 use docker_client::{LogLine, LogPosition, Source};
+use tokio::time::Instant;
 
 use crate::event::{Assembler, Decoder, Event, Line, LineStart, Mark};
 
@@ -17,6 +18,8 @@ struct Side {
     assembler: Assembler,
     /// The piece before was not the end of its line.
     open: bool,
+    /// When a line came last.
+    last: Instant,
 }
 
 impl Lines {
@@ -25,6 +28,7 @@ impl Lines {
             decoder: Decoder::default(),
             assembler: Assembler::new(start.cloned()),
             open: false,
+            last: Instant::now(),
         };
         Self {
             stdout: side(),
@@ -65,22 +69,66 @@ impl Lines {
 
     /// Takes a line; what comes out, and what needs not be held any more.
     pub(super) fn push(&mut self, source: Source, line: Line) -> (Vec<Event>, usize) {
-        self.side(source).assembler.push(line)
+        let side = self.side(source);
+        side.last = Instant::now();
+        side.assembler.push(line)
     }
 
-    /// Whether lines wait for more of their event.
-    pub(super) fn are_waiting(&self) -> bool {
-        self.stdout.assembler.is_waiting() || self.stderr.assembler.is_waiting()
+    /// When a line came last in a stream whose lines wait for more of their event, the longest ago.
+    pub(super) fn oldest_waiting(&self) -> Option<Instant> {
+        let waiting = [&self.stdout, &self.stderr].into_iter();
+        let waiting = waiting.filter(|side| side.assembler.is_waiting());
+        waiting.map(|side| side.last).min()
     }
 
-    /// The events that wait for more lines, and what needs not be held any more.
-    pub(super) fn flush(&mut self) -> (Vec<(Source, Event)>, usize) {
+    /// The events that wait for more lines since then or longer, and what needs not be held any
+    /// more.
+    pub(super) fn flush(&mut self, since: Instant) -> (Vec<(Source, Event)>, usize) {
         let (mut events, mut given_back) = (Vec::new(), 0);
         for source in [Source::Stdout, Source::Stderr] {
-            let (event, back) = self.side(source).assembler.flush();
+            let side = self.side(source);
+            if side.last > since || !side.assembler.is_waiting() {
+                continue;
+            }
+            let (event, back) = side.assembler.flush();
             events.extend(event.map(|event| (source, event)));
             given_back += back;
         }
         (events, given_back)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use docker_client::Timestamp;
+
+    use super::*;
+
+    fn piece(bytes: &'static [u8], partial: bool) -> LogLine {
+        LogLine {
+            stream: Source::Stdout,
+            timestamp: Some(Timestamp::from_nanos(5_000_000)),
+            bytes: bytes.into(),
+            partial,
+        }
+    }
+
+    #[test]
+    fn place_of_a_piece_is_before_the_character_that_it_cuts() {
+        let mut lines = Lines::new(None);
+        let place = |offset| LogPosition {
+            nanos: 5_000_000,
+            lines: 0,
+            offset,
+        };
+        let first = lines.read(&piece(b"ab\xc3", true), Some(place(3)));
+        assert_eq!((&*first.text, first.continues), ("ab", false));
+        assert_eq!(first.mark.unwrap().place, place(2));
+        let second = lines.read(&piece(b"\xa9", false), Some(place(0)));
+        assert_eq!(
+            (&*second.text, second.continues, second.time),
+            ("é", true, 5)
+        );
+        assert_eq!(second.mark.unwrap().place, place(0));
     }
 }

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diagnostics::{chain, redacted_prefix};
-use retry_policy::{Remedy, RequestErrorKind};
-use tokio::time::{Instant, sleep};
+use retry_policy::RequestErrorKind;
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
+use super::hint::hint;
 use super::lane::Lane;
 use super::patience::{Patience, Reason};
-use super::{Dropped, IN_FLIGHT, Shipping, Target};
+use super::target::Target;
+use super::{Dropped, IN_FLIGHT, Shipping};
 use crate::batch::{Batch, Places, size};
 use crate::clock::now_ms;
 use crate::cloudwatch_manager::{
-    LogsService, Refused, Rejected, StreamName, create_cloudwatch_log_group,
-    create_cloudwatch_log_stream, put_logs_to_cloudwatch,
+    LogsService, Refused, Rejected, StreamName, put_logs_to_cloudwatch,
 };
 use crate::delivery::{Delivery, Step};
 use crate::event::Event;
@@ -24,6 +25,10 @@ use crate::verdict::Verdict;
 
 /// How often those are tried again that were refused alone for an unknown reason.
 const PARKED_FOR: Duration = Duration::from_secs(3600);
+/// So many of them are kept, in so small a part of what the container may hold: they must not keep
+/// the lines behind them from being read.
+const PARKED_MAX: usize = 1000;
+const PARKED_SHARE: usize = 4;
 
 pub(super) struct Sender<S> {
     shipping: Arc<Shipping<S>>,
@@ -62,10 +67,14 @@ impl<S: LogsService> Sender<S> {
 
     pub(super) async fn run(mut self) {
         self.make_ready().await;
-        while let Some(batch) = self.lane.batch(self.shipping.flush_interval, now_ms).await {
-            self.send(batch).await;
-            if !self.parked.is_empty() && self.parked_at.elapsed() >= PARKED_FOR {
-                self.try_parked().await;
+        loop {
+            let try_at = self.parked_at + PARKED_FOR;
+            tokio::select! {
+                batch = self.lane.batch(self.shipping.flush_interval, now_ms) => match batch {
+                    Some(batch) => self.send(batch).await,
+                    None => break,
+                },
+                () = sleep_until(try_at), if !self.parked.is_empty() => self.try_parked().await,
             }
         }
         self.try_parked().await;
@@ -120,8 +129,22 @@ impl<S: LogsService> Sender<S> {
                 event = redacted_prefix(&event.message),
                 "event refused for an unknown reason, it is tried again later"
             );
+            if self.parked.is_empty() {
+                self.parked_at = Instant::now();
+            }
             self.parked.push(event);
         }
+        // They hold memory that others need: who is refused for so long is dropped at last.
+        let excess = self.parked.len().saturating_sub(PARKED_MAX);
+        let dropped: Vec<_> = self.parked.drain(..excess).collect();
+        self.drop_all(Dropped::Refused, &dropped);
+        let held = |parked: &[Event]| parked.iter().map(|event| event.cost).sum::<usize>();
+        while held(&self.parked) > self.lane.share.all() / PARKED_SHARE {
+            let first = self.parked.remove(0);
+            self.drop_all(Dropped::Refused, &[first]);
+        }
+        // Whatever became of its events, the service answers.
+        self.shipping.tally.settled();
     }
 
     async fn put(&self, logs: &[Event]) -> Result<Rejected, Refused> {
@@ -189,7 +212,7 @@ impl<S: LogsService> Sender<S> {
             Step::Create if self.shipping.group.no_create => {
                 self.wait(Reason::Held, None, refused).await
             }
-            Step::Create => match self.create().await {
+            Step::Create => match self.target.create(&self.shipping).await {
                 // A stream that was just made may not be seen everywhere yet.
                 Ok(()) if self.patience.failures() == 0 => {
                     self.patience.delay(Reason::Soon, None);
@@ -204,7 +227,7 @@ impl<S: LogsService> Sender<S> {
     /// be created does not matter if they are there.
     async fn make_ready(&mut self) {
         while !self.shipping.group.no_create && !*self.target.turn.lock().await {
-            match self.create().await {
+            match self.target.create(&self.shipping).await {
                 Ok(()) => return self.patience.over(),
                 Err(refused) if matches!(refused.verdict(), Verdict::Hold) => {
                     warn!(
@@ -216,35 +239,12 @@ impl<S: LogsService> Sender<S> {
                     );
                     return;
                 }
-                Err(refused) => self.wait_on(&refused).await,
+                Err(refused) => {
+                    self.shipping.tally.failed();
+                    self.wait_on(&refused).await;
+                }
             }
         }
-    }
-
-    async fn create(&self) -> Result<(), Refused> {
-        let StreamName { group, stream } = &self.target.name;
-        let service = &*self.shipping.service;
-        let mut known = self.target.turn.lock().await;
-        match create_cloudwatch_log_stream(service, group, stream).await {
-            Err(refused) if refused.verdict() == Verdict::Missing => {
-                create_cloudwatch_log_group(service, group, &self.shipping.group).await?;
-                info!(group, "log group created");
-                create_cloudwatch_log_stream(service, group, stream).await?;
-            }
-            result => result?,
-        }
-        *known = true;
-        if let Some(days) = self.shipping.group.retention_days
-            && self.shipping.destinations.is_to_retain(group)
-            && let Err(failure) = service.put_retention(group, days).await
-        {
-            warn!(
-                group,
-                error = chain(&failure),
-                "cannot set the group's retention, its events are kept as before"
-            );
-        }
-        Ok(())
     }
 
     async fn wait_on(&mut self, refused: &Refused) {
@@ -334,36 +334,4 @@ impl<S: LogsService> Sender<S> {
 
 fn lines(events: &[Event]) -> u64 {
     events.iter().map(|event| event.lines).sum()
-}
-
-/// What somebody can do.
-fn hint(refused: &Refused) -> String {
-    let text = match refused.failure.remedy() {
-        Some(Remedy::GiveCredentials) => {
-            "the credentials are gone or cannot be renewed: look at the role, the profile or the AWS_ variables"
-        }
-        Some(Remedy::CheckCredentialsEndpoint) => {
-            "look at the role's trust policy and the way to STS or the metadata endpoint"
-        }
-        Some(Remedy::CheckNetwork) => "look at the network, HTTPS_PROXY and AWS_ENDPOINT_URL",
-        Some(Remedy::SetClock) => "this machine's clock is wrong: set it, for example with NTP",
-        Some(Remedy::AllowAction) => {
-            return format!(
-                "allow logs:{} for this group, see the IAM policy of the deployment examples",
-                refused.operation.name()
-            );
-        }
-        Some(Remedy::RenewSessionToken) => {
-            "the session token has expired: give fresh credentials, or use a role"
-        }
-        Some(Remedy::EnableRegion) => "enable the region for this account",
-        Some(Remedy::CheckKeys) => {
-            "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
-        }
-        Some(Remedy::CheckWhoAnswers) => {
-            "something else than CloudWatch Logs seems to have answered: look at HTTPS_PROXY and AWS_ENDPOINT_URL"
-        }
-        _ => "the engine keeps the lines meanwhile",
-    };
-    text.to_owned()
 }

@@ -144,6 +144,12 @@ impl Tally {
         moments.failing.get_or_insert_with(Instant::now);
     }
 
+    /// A batch came to its end, whatever became of its events: the service takes what it can.
+    pub(crate) fn settled(&self) {
+        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
+        moments.failing = None;
+    }
+
     /// The service asked for less: it is there, and takes what it can.
     pub(crate) fn throttled(&self) {
         let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,7 +7,7 @@ use retry_policy::{RequestError, RequestErrorKind};
 use tokio::sync::watch;
 
 use super::*;
-use crate::cloudwatch_manager::Streams;
+use crate::cloudwatch_manager::{StreamName, Streams};
 use crate::job::{Job, Target};
 use crate::testing::{FakeLogs, refusal};
 use crate::verdict::Operation;
@@ -330,4 +330,40 @@ async fn what_is_missing_and_not_to_be_created_is_waited_for() {
     };
     tokio::join!(world.ship(), created);
     assert_eq!(world.messages(), numbered(0..3));
+}
+
+#[tokio::test]
+async fn containers_that_share_a_stream_send_one_request_at_a_time() {
+    let world = World::new(&[], Container::named("web")).await;
+    let docker = DockerApiClient::connect_to(&world.engine.url())
+        .await
+        .unwrap();
+    let follow_one = async |name: &str| {
+        let info = docker.get_container_info(name).await.unwrap();
+        let streams = Streams::of(&world.job.destination, &info, "2026-11-21");
+        let (_halt, halted) = watch::channel(None);
+        let (begin, followed) = (Begin::default(), Followed::default());
+        let shipped = follow(
+            &world.shipping,
+            &docker,
+            &info,
+            &streams,
+            begin,
+            followed,
+            halted,
+        );
+        tokio::time::timeout(PATIENCE, shipped)
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    let names = ["a", "b", "c"];
+    for name in names {
+        let container = world.engine.add(Container::named(name).running());
+        container.stdout(format!("{name}\n").repeat(25_000));
+        container.exit(0);
+    }
+    tokio::join!(follow_one("a"), follow_one("b"), follow_one("c"));
+    assert_eq!(world.messages().len(), 75_000);
+    assert_eq!(world.shipping.service.most_at_once(), 1);
 }

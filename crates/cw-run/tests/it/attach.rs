@@ -221,3 +221,18 @@ async fn container_that_is_started_again_and_again_is_shipped_once() {
     assert_eq!(end(child).await.code, Some(0));
     assert_eq!(world.messages(), numbered(0..50));
 }
+
+#[tokio::test]
+async fn lines_from_before_the_signal_that_are_still_on_their_way_are_shipped() {
+    let world = World::new().await;
+    let web = world.engine.add(Container::named("web").running());
+    let slow = docker_local::Fault::slow(64, std::time::Duration::from_millis(30));
+    world.engine.fail_always("GET /containers/*/logs", slow);
+    let child = world.start(&["attach", "web"]);
+    web.stdout(text(0..50));
+    world.arrived(1).await;
+    signal(&child, "TERM").await;
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(world.messages(), numbered(0..50));
+}

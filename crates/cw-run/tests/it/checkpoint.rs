@@ -29,7 +29,7 @@ async fn run_that_was_killed_goes_on_with_its_container_and_loses_nothing() {
         "--",
         "fixture:1",
     ];
-    let mut printed = 0;
+    let (mut printed, mut allowed) = (0, 0);
     for kill in 0..kills() {
         let mut child = world.start(&words);
         let container = world.running("job").await;
@@ -40,6 +40,9 @@ async fn run_that_was_killed_goes_on_with_its_container_and_loses_nothing() {
         }
         child.start_kill().unwrap();
         child.wait().await.unwrap();
+        // The one batch that was accepted and may not be in the checkpoint.
+        let batches = world.aws.logs().batches();
+        allowed += batches.last().map_or(0, |batch| batch.accepted);
     }
     let child = world.start(&words);
     world.running("job").await.exit(4);
@@ -48,20 +51,8 @@ async fn run_that_was_killed_goes_on_with_its_container_and_loses_nothing() {
     let messages = world.messages();
     let once: BTreeSet<_> = messages.iter().cloned().collect();
     assert_eq!(once, numbered(0..printed).into_iter().collect());
-    // At most one batch of each killed run may be there twice.
-    let twice: BTreeSet<_> = world
-        .aws
-        .logs()
-        .batches()
-        .iter()
-        .map(|batch| batch.number)
-        .collect();
-    assert!(
-        messages.len() - printed <= kills() * 400,
-        "{} of {printed} in {} batches",
-        messages.len(),
-        twice.len()
-    );
+    let twice = messages.len() - printed;
+    assert!(twice <= allowed, "{twice} of {printed}, {allowed} allowed");
     assert_eq!(
         world.engine.requests_to("POST /containers/create*").len(),
         1
