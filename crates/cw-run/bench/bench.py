@@ -59,6 +59,8 @@ class Watch(threading.Thread):
         self._path = Path(f"/proc/{pid}/status")
         self._stopped = threading.Event()
         self.resident = []
+        # What is not the program's file, in whose pages a debug build is large.
+        self.anonymous = []
         self.start()
 
     def run(self):
@@ -70,6 +72,7 @@ class Watch(threading.Thread):
             if "VmRSS" not in rows:
                 return
             self.resident.append(int(rows["VmRSS"].split()[0]) / 1024)
+            self.anonymous.append(int(rows["RssAnon"].split()[0]) / 1024)
 
     def peak(self):
         self._stopped.set()
@@ -81,6 +84,30 @@ def cpu(pid):
     """Seconds, user and system, of a process and its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Sink:
+    """`sink.py` as a process. Ends at the end of the `with` block."""
+
+    def __enter__(self):
+        words = [sys.executable, Path(__file__).parent / "sink.py"]
+        self._process = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.url = f"http://127.0.0.1:{self._process.stdout.readline().strip()}"
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+        self._process.stdout.close()
+
+    def seen(self):
+        with urllib.request.urlopen(self.url) as answer:
+            return json.load(answer)
+
+    def holds(self, count):
+        """What it has seen, once that is so many events."""
+        seen = self.seen()
+        return seen if seen["events"] >= count else None
 
 
 class Bench:
@@ -132,8 +159,9 @@ class Bench:
         peak = watch.peak()
         table(
             f"Memory while {megabytes:.0f} MB ship to an endpoint that reads 1 MB/s",
-            ("peak memory", "budget", "lines arrived", "seconds"),
-            (f"{peak:.1f} MiB", f"{MEMORY} MiB", f"{arrived} of {count}", f"{seconds:.0f}"),
+            ("peak memory", "of it not of the program's file", "budget", "lines arrived", "seconds"),
+            (f"{peak:.1f} MiB", f"{max(watch.anonymous):.1f} MiB", f"{MEMORY} MiB", f"{arrived} of {count}",
+             f"{seconds:.0f}"),
         )
         budget(peak <= MEMORY, f"memory: {peak:.1f} MiB")
         budget(arrived == count, f"memory: {arrived} lines of {count}")
@@ -166,14 +194,11 @@ class Bench:
 
     def one_throughput(self, who, script, count):
         """Seconds until the last event was there, CPU of dockerd and of cw-run, and MiB that shipping takes."""
-        words = [sys.executable, Path(__file__).parent / "sink.py"]
-        sink = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
-        try:
-            url = f"http://127.0.0.1:{sink.stdout.readline().strip()}"
+        with Sink() as sink:
             name, daemon = self.name(), self.engine.daemon.pid
             before, own, begin = cpu(daemon), 0.0, time.time()
             if who == "cw-run":
-                job = self.ours(url, name, script)
+                job = self.ours(sink.url, name, script)
                 watch = Watch(job.pid)
                 _, status, usage = os.wait4(job.pid, 0)
                 job.returncode = os.waitstatus_to_exitcode(status)
@@ -182,23 +207,14 @@ class Bench:
                 memory = watch.peak()
             else:
                 watch = Watch(daemon)
-                self.driver(url, name, script)
+                self.driver(sink.url, name, script)
                 self.engine.docker("wait", name)
-            seen = until("all events", lambda: self.all_of(url, count), 120)
+            seen = until("all events", lambda: sink.holds(count), 120)
             engines = cpu(daemon) - before
             if who == "awslogs":
                 memory = watch.peak() - watch.resident[0]
-            return seen["last"] - begin, engines, own, memory
-        finally:
-            sink.terminate()
-            sink.wait(PATIENCE)
-            sink.stdout.close()
-            self.engine.remove_containers()
-
-    @staticmethod
-    def all_of(url, count):
-        seen = json.load(urllib.request.urlopen(url))
-        return seen if seen["events"] >= count else None
+        self.engine.remove_containers()
+        return seen["last"] - begin, engines, own, memory
 
     def outage(self):
         """CloudWatch is away in the middle; who loses lines, and who is held up?"""
@@ -248,32 +264,41 @@ class Bench:
         """How long a container prints while somebody reads."""
         megabytes = 100 * self.size
         script, count = self.printing(megabytes)
-        found = {"cw-run": [], "docker logs -f": []}
+        found = {"cw-run": [], "cw-run, CloudWatch away": [], "docker logs -f": []}
         for turn in range(self.turns):
             # Who goes first has the colder machine.
             for who in list(found) if turn % 2 == 0 else list(found)[::-1]:
-                found[who].append(self.one_container(who, script, count))
-        ours, plain = (statistics.median(seconds) for seconds in found.values())
+                found[who].append(self.one_container(who, script))
+        medians = {who: statistics.median(seconds) for who, seconds in found.items()}
+        plain = medians["docker logs -f"]
         table(
             f"A container that prints {megabytes:.0f} MB, medians of {self.turns} runs in turns",
             ("beside", "the container took", "to docker logs -f", "each run"),
-            *((who, f"{statistics.median(all_of):.2f} s", f"{statistics.median(all_of) / plain:.3f}",
-               ", ".join(f"{seconds:.2f}" for seconds in all_of)) for who, all_of in found.items()),
+            *((who, f"{medians[who]:.2f} s", f"{medians[who] / plain:.3f}", ", ".join(f"{run:.2f}" for run in runs))
+              for who, runs in found.items()),
         )
         allowed = plain * SLOWER + (JITTER if self.size < 1 else 0)
-        budget(ours <= allowed, f"container: {ours:.2f} s beside cw-run, {plain:.2f} s beside docker logs -f")
+        for who, seconds in medians.items():
+            budget(seconds <= allowed, f"container: {seconds:.2f} s beside {who}, {allowed:.2f} s are allowed")
 
-    def one_container(self, who, script, count):
+    def one_container(self, who, script):
         # Whoever reads is there before the first line.
         script, name = f"sleep 1; {script}", self.name()
-        with Endpoint(PROGRAMS / "cloudwatch-local") as endpoint:
+        with Sink() as sink:
             if who == "cw-run":
-                job = self.ours(endpoint.url, name, script, "--drain-timeout", "10m")
+                job = self.ours(sink.url, name, script, "--drain-timeout", "10m")
+            elif who == "cw-run, CloudWatch away":
+                # Port 9 discards, and nobody listens there.
+                job = self.ours("http://127.0.0.1:9", name, script)
+                begun = ("--filter", f"name={name}", "--filter", "status=running", "--filter", "status=exited")
+                until("the container", lambda: self.engine.containers(*begun))
+                self.engine.docker("wait", name)
+                job.kill()
             else:
                 self.engine.docker("run", "--detach", "--name", name, IMAGE, "sh", "-c", script)
                 words = ["docker", "-H", self.engine.url, "logs", "-f", name]
                 job = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-            assert job.wait(600) == 0
+            assert job.wait(600) == 0 or who.endswith("away"), self.log(name)
             seconds = self.engine.seconds(name)
         self.engine.remove_containers()
         return seconds - 1
