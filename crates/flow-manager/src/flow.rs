@@ -1,6 +1,7 @@
 //! The socket between flow-manager and the program in a container, protocol version 1: a line of
 //! JSON for each frame. flow-manager listens, the flow connects.
 
+mod channel;
 mod connection;
 mod folder;
 pub mod frame;

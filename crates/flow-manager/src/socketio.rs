@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::system_log::SystemLogger;
 use crate::time::Moment;
 
+mod answers;
 mod handlers;
 mod incoming;
 mod logs;

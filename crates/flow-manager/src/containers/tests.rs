@@ -689,3 +689,61 @@ fn query(engine: &DockerLocal, name: &str) -> Value {
     let requests = engine.requests_to("PUT /containers/*/archive");
     json!(requests.last().unwrap().query(name))
 }
+
+#[tokio::test]
+async fn stop_that_failed_is_no_reason_to_call_a_container_stopped() {
+    let fixture = Fixture::start().await;
+    fixture.create("web").await;
+    fixture.manager.start_container("web").await.unwrap();
+    fixture.engine.fail_next(
+        "POST /containers/*/stop",
+        [Fault::error(500, "cannot stop")],
+    );
+    let refused = fixture
+        .manager
+        .stop_container("web", Duration::ZERO)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code, ErrorCode::EngineError);
+    fixture.engine.container("web").unwrap().exit(1);
+    until(|| {
+        fixture
+            .states()
+            .iter()
+            .any(|told| told == "web running exited")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn event_from_before_the_engine_was_asked_is_no_news() {
+    let fixture = Fixture::start().await;
+    let asked = fixture.create("asked").await;
+    fixture.create("other").await;
+    for name in ["asked", "other"] {
+        fixture.manager.start_container(name).await.unwrap();
+    }
+    // As if the engine had been asked later than what it tells now.
+    let later = Timestamp::from_nanos(crate::time::Moment::now().0.nanos() + 3_600_000_000_000);
+    fixture
+        .manager
+        .inner
+        .change(&asked, |entry| entry.as_of = later);
+    for name in ["asked", "other"] {
+        fixture.engine.container(name).unwrap().exit(1);
+    }
+    // Events come in order: the second is told, so the first was there.
+    until(|| {
+        fixture
+            .states()
+            .iter()
+            .any(|told| told == "other running exited")
+    })
+    .await;
+    assert!(
+        !fixture
+            .states()
+            .iter()
+            .any(|told| told == "asked running exited")
+    );
+}

@@ -7,8 +7,9 @@ use tokio::io::AsyncRead;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use super::channel::Channel;
 use super::frame::{Close, CloseCode, FromFlow, ToFlow, VERSION};
-use super::handler::{Channel, Shared};
+use super::handler::Shared;
 use super::line::{LineError, LineReader};
 use super::link::Link;
 

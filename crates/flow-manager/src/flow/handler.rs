@@ -2,30 +2,27 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use docker_client::Timestamp;
 use tokio::net::UnixListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use super::channel::Channel;
 use super::connection::serve;
 use super::folder::FlowFolder;
 use super::frame::{Close, FlowEvent, Message, Reply, ToFlow};
 use super::link::Link;
-use super::session::Sessions;
 use crate::failure::{ErrorCode, Failure};
 use crate::time::Moment;
 
 /// Most connections of one container at a time: its flow's, and those that are ending.
 const CONNECTIONS_MAX: usize = 8;
-/// Most calls that wait for the next message of one container.
-const RECEIVERS_MAX: usize = 64;
 /// Before another connection is taken when none could be: too many files are open.
 const ACCEPT_DELAY: Duration = Duration::from_millis(100);
 
@@ -168,14 +165,13 @@ impl SocketCommunicationHandler {
     #[must_use]
     pub fn is_socket_connected(&self, id: &str) -> bool {
         let channel = self.shared.channel(id);
-        channel.is_some_and(|channel| channel.lock().current.is_some())
+        channel.is_some_and(|channel| channel.current().is_some())
     }
 
     /// When something last came from the flow or went to it.
     #[must_use]
     pub fn last_communication(&self, id: &str) -> Option<Moment> {
-        let nanos = self.shared.channel(id)?.last.load(Ordering::Relaxed);
-        (nanos > 0).then(|| Moment(Timestamp::from_nanos(nanos)))
+        self.shared.channel(id)?.last()
     }
 
     /// How many flows are connected.
@@ -184,7 +180,7 @@ impl SocketCommunicationHandler {
         let channels = self.shared.lock();
         let connected = channels
             .values()
-            .filter(|(channel, _)| channel.lock().current.is_some());
+            .filter(|(channel, _)| channel.current().is_some());
         connected.count()
     }
 
@@ -201,9 +197,7 @@ impl SocketCommunicationHandler {
         await_reply: bool,
     ) -> Result<SendingMessage, Failure> {
         let channel = self.shared.channel(id);
-        let link = channel
-            .as_ref()
-            .and_then(|channel| channel.lock().current.clone());
+        let link = channel.as_ref().and_then(|channel| channel.current());
         let (Some(channel), Some(link)) = (channel, link) else {
             let message = "No flow is connected in the container";
             return Err(Failure::new(ErrorCode::FlowNotConnected, message));
@@ -253,18 +247,12 @@ impl SocketCommunicationHandler {
                 "The container has no socket",
             ));
         };
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut state = channel.lock();
-            state.receivers.retain(|receiver| !receiver.is_closed());
-            if state.receivers.len() >= RECEIVERS_MAX {
-                return Err(Failure::new(
-                    ErrorCode::FlowBusy,
-                    "Too many wait for the flow",
-                ));
-            }
-            state.receivers.push(sender);
-        }
+        let Some(receiver) = channel.wait() else {
+            return Err(Failure::new(
+                ErrorCode::FlowBusy,
+                "Too many wait for the flow",
+            ));
+        };
         match timeout(patience, receiver).await {
             Ok(Ok(event)) => Ok(event),
             Ok(Err(_)) => Err(disconnected()),
@@ -379,97 +367,6 @@ async fn accept(shared: Arc<Shared>, channel: Arc<Channel>, listener: UnixListen
             Err(_) => tokio::time::sleep(ACCEPT_DELAY).await,
         }
         while connections.try_join_next().is_some() {}
-    }
-}
-
-/// One container.
-#[derive(Debug)]
-pub(super) struct Channel {
-    id: String,
-    state: Mutex<State>,
-    /// Held while an event is told: two connections of one flow must not tell at once.
-    sessions: Mutex<Sessions>,
-    last: AtomicI64,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    current: Option<Arc<Link>>,
-    receivers: Vec<oneshot::Sender<FlowEvent>>,
-}
-
-impl Channel {
-    fn new(id: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            state: Mutex::default(),
-            sessions: Mutex::default(),
-            last: AtomicI64::new(0),
-        }
-    }
-
-    pub(super) fn id(&self) -> &str {
-        &self.id
-    }
-
-    pub(super) fn touch(&self) {
-        self.last.store(Moment::now().0.nanos(), Ordering::Relaxed);
-    }
-
-    /// The newest connection is the container's; the one before is told so and closed.
-    pub(super) fn enter(
-        &self,
-        link: &Arc<Link>,
-        session: &str,
-        welcome: impl FnOnce(u64) -> Bytes,
-    ) {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        link.welcome(welcome(sessions.open(session)));
-        let before = self.lock().current.replace(link.clone());
-        if let Some(before) = before {
-            let code = super::frame::CloseCode::Replaced;
-            before.close(Close::new(code, "a newer connection took over"));
-        }
-    }
-
-    /// False if another connection took over.
-    pub(super) fn leave(&self, link: &Arc<Link>) -> bool {
-        let mut state = self.lock();
-        let is_current = state
-            .current
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, link));
-        if is_current {
-            state.current = None;
-        }
-        is_current
-    }
-
-    /// Tells an event unless it is a repeat; what is to be acknowledged then. A connection
-    /// that was replaced tells nothing.
-    pub(super) fn take_event(
-        &self,
-        link: &Link,
-        seq: u64,
-        event: FlowEvent,
-        observer: &dyn FlowObserver,
-    ) -> Option<u64> {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        if link.is_closing() {
-            return None;
-        }
-        if sessions.take(seq) {
-            observer.flow_event(&self.id, &event);
-            for receiver in self.lock().receivers.drain(..) {
-                let _ = receiver.send(event.clone());
-            }
-        }
-        Some(sessions.received())
-    }
-
-    /// What is locked here is whole at any moment, and locked for moments only.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
+use super::answers::{
+    Containers, Event, Id, IdAndStatus, Lines, OneContainer, Resumed, Sent, Status,
+};
 use super::request::{
     Create, Delete, Logs, OfContainer, OfNone, Resume, SECONDS_MAX, Send, Stop, Update, parse,
 };
@@ -15,67 +17,8 @@ use crate::auth::Role;
 use crate::clients::Client;
 use crate::containers::LOG_TAIL_MAX;
 use crate::failure::{ErrorCode, Failure};
-use crate::flow::Reply;
-use crate::model::{ContainerInfo, ContainerStatus, LogText};
+use crate::model::{ContainerInfo, ContainerStatus};
 use crate::system_log::{Direction, SystemLogger};
-
-#[derive(Serialize)]
-struct OneContainer {
-    container: ContainerInfo,
-}
-
-#[derive(Serialize)]
-struct Containers {
-    containers: Vec<ContainerInfo>,
-}
-
-#[derive(Serialize)]
-struct Id {
-    container_id: String,
-}
-
-#[derive(Serialize)]
-struct IdAndStatus {
-    container_id: String,
-    status: ContainerStatus,
-}
-
-#[derive(Serialize)]
-struct Status {
-    status: ContainerStatus,
-}
-
-#[derive(Serialize)]
-struct Sent {
-    container_id: String,
-    message_id: String,
-    reply: Option<Reply>,
-}
-
-#[derive(Serialize)]
-struct Lines {
-    container_id: String,
-    lines: Vec<LogText>,
-    truncated: bool,
-}
-
-#[derive(Serialize)]
-struct Resumed {
-    epoch: String,
-    complete: bool,
-    events: Vec<Event>,
-}
-
-#[derive(Serialize)]
-struct Event {
-    event: &'static str,
-    #[serde(serialize_with = "as_it_is")]
-    data: Arc<RawValue>,
-}
-
-fn as_it_is<S: Serializer>(data: &Arc<RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
-    data.serialize(serializer)
-}
 
 /// Reads a request, if the role of the client allows it, and begins it.
 fn begin<'a, T, F>(client: &Client, needs: Role, body: &'a str, work: F) -> Answering
