@@ -84,8 +84,13 @@ async fn client_works_over_polling() {
         polling(&program, "POST", &session, &connect).await,
         (200, "ok".to_owned())
     );
-    let (_, answer) = polling(&program, "GET", &session, "").await;
-    assert!(answer.contains("40{\"sid\":"), "{answer}");
+    let mut answer = String::new();
+    // A ping may come before.
+    while !answer.contains("40{\"sid\":") {
+        let (status, more) = polling(&program, "GET", &session, "").await;
+        assert_eq!(status, 200, "{answer}");
+        answer.push_str(&more);
+    }
     // Two packets in one payload.
     let body = "421[\"list_containers\",{}]\u{1e}422[\"resume\",{}]";
     polling(&program, "POST", &session, body).await;
@@ -180,8 +185,6 @@ async fn namespaces_are_connected_refused_and_left_and_a_connect_that_comes_too_
         .await;
     client.must("list_containers", json!({})).await;
     client.engine.send("41").await;
-    client.engine.send(r#"429["list_containers",{}]"#).await;
-    // Who left is not heard until it is back.
     let back = client.engine.ask_to_connect(ADMIN).await;
     assert!(back.starts_with("40{\"sid\":"), "{back}");
     let number = client.begin("list_containers", &json!({})).await;
