@@ -81,8 +81,9 @@ class PythonStack:
         until("the Python stack", answers)
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait(30)
+        # Asked to end, it waits a minute for its clients.
+        self.process.kill()
+        self.process.wait()
 
     resident = Manager.resident
 
@@ -98,11 +99,12 @@ def run(wire, name):
     return id
 
 
-def listing(sides, size):
+def listing(size):
     print(f"\n## Acknowledgement of `list_containers`, {size.containers} containers\n")
     print("| | p50 | p99 |\n|---|---|---|")
     found = {}
-    for side, wire in sides.items():
+    for side in NAMES:
+        wire = connect(side)
         made = [create(wire, f"list-{side}-{number}") for number in range(size.containers)]
         count = size.lists if side == "ours" else size.lists // 20
         for _ in range(20):
@@ -118,11 +120,12 @@ def listing(sides, size):
     budget(ours[0] <= theirs[0] / 10, "list_containers takes more than a tenth of the Python stack's time")
 
 
-def lifecycle(sides, watched, size):
+def lifecycle(watched, size):
     print("\n## Create and start\n")
     print("| | engine calls of a create | of a start | outside of them, p50: create | start |\n|---|---|---|---|---|")
     calls = {}
-    for side, wire in sides.items():
+    for side in NAMES:
+        wire = connect(side)
         rows = {"create_container": [], "start_container": []}
         for number in range(size.lives):
             id = None
@@ -145,11 +148,11 @@ def lifecycle(sides, watched, size):
     budget(max(outside) <= 5, f"create and start take {outside} ms outside of engine calls")
 
 
-def throughput(sides, size):
+def throughput(size):
     print(f"\n## Create and delete, {size.pairs} of each, 8 at a time\n")
     print("| | pairs a second |\n|---|---|")
     rate = {}
-    for side in sides:
+    for side in NAMES:
         def work(begin, side=side):
             wire = connect(side)
             for number in range(begin, size.pairs, 8):
@@ -169,11 +172,12 @@ def throughput(sides, size):
     budget(rate["ours"] >= 0.9 * rate["python"], "create and delete are slower than with the Python stack")
 
 
-def messages(sides, size):
+def messages(size):
     print("\n## A message to the Rust flow and its reply\n")
     print("| | p50 | p99 |\n|---|---|---|")
     found = {}
-    for side, wire in sides.items():
+    for side in NAMES:
+        wire = connect(side)
         id = run(wire, f"message-{side}")
         wish = {"container_id": id, "message": {"command": "echo", "data": {"a": 1}}, "await_reply": True}
         for _ in range(100):
@@ -186,8 +190,8 @@ def messages(sides, size):
     budget(p50 <= 0.5 and p99 <= 2, f"a message and its reply take {p50:.2f} and {p99:.2f} ms")
 
 
-def flood(wire, server, size):
-    count = size.flood
+def flood(server, size):
+    count, wire = size.flood, connect("ours")
     id = run(wire, "flood")
     before, most = server.resident(), 0
     begin = time.perf_counter()
@@ -224,7 +228,8 @@ def flood(wire, server, size):
     budget(most - before <= 16 * MIB, f"a flood takes {(most - before) / MIB:.1f} MiB")
 
 
-def crowd(server, wire, size):
+def crowd(server, size):
+    wire = connect("ours")
     ids = [run(wire, f"crowd-{number}") for number in range(size.flows)]
     clients = [Wire(server.url, TOKENS["operate"]) for _ in range(size.clients)]
     slowest = 0.0
@@ -251,6 +256,7 @@ servers = {}
 
 
 def connect(side):
+    """A new one each time: one that does not read answers no pings."""
     return Wire(servers[side].url, TOKENS["admin"])
 
 
@@ -296,13 +302,12 @@ def main():
 def measure(watched, size):
     for server in servers.values():
         server.start()
-    wires = {side: connect(side) for side in servers}
-    listing(wires, size)
-    lifecycle(wires, watched, size)
-    throughput(wires, size)
-    messages(wires, size)
-    flood(wires["ours"], servers["ours"], size)
-    crowd(servers["ours"], wires["ours"], size)
+    listing(size)
+    lifecycle(watched, size)
+    throughput(size)
+    messages(size)
+    flood(servers["ours"], size)
+    crowd(servers["ours"], size)
 
 
 if __name__ == "__main__":
