@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -267,6 +268,8 @@ def connect(side):
 
 
 def main():
+    # So that the engine and its containers end, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", help="listing, lifecycle, throughput, messages, flood, crowd")
