@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -81,8 +82,9 @@ class PythonStack:
         until("the Python stack", answers)
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait(30)
+        # Asked to end, it waits a minute for its clients.
+        self.process.kill()
+        self.process.wait()
 
     resident = Manager.resident
 
@@ -98,11 +100,12 @@ def run(wire, name):
     return id
 
 
-def listing(sides, size):
+def listing(size):
     print(f"\n## Acknowledgement of `list_containers`, {size.containers} containers\n")
     print("| | p50 | p99 |\n|---|---|---|")
     found = {}
-    for side, wire in sides.items():
+    for side in NAMES:
+        wire = connect(side)
         made = [create(wire, f"list-{side}-{number}") for number in range(size.containers)]
         count = size.lists if side == "ours" else size.lists // 20
         for _ in range(20):
@@ -118,11 +121,12 @@ def listing(sides, size):
     budget(ours[0] <= theirs[0] / 10, "list_containers takes more than a tenth of the Python stack's time")
 
 
-def lifecycle(sides, watched, size):
+def lifecycle(watched, size):
     print("\n## Create and start\n")
     print("| | engine calls of a create | of a start | outside of them, p50: create | start |\n|---|---|---|---|---|")
     calls = {}
-    for side, wire in sides.items():
+    for side in NAMES:
+        wire = connect(side)
         rows = {"create_container": [], "start_container": []}
         for number in range(size.lives):
             id = None
@@ -145,11 +149,11 @@ def lifecycle(sides, watched, size):
     budget(max(outside) <= 5, f"create and start take {outside} ms outside of engine calls")
 
 
-def throughput(sides, size):
+def throughput(size):
     print(f"\n## Create and delete, {size.pairs} of each, 8 at a time\n")
     print("| | pairs a second |\n|---|---|")
     rate = {}
-    for side in sides:
+    for side in NAMES:
         def work(begin, side=side):
             wire = connect(side)
             for number in range(begin, size.pairs, 8):
@@ -169,11 +173,12 @@ def throughput(sides, size):
     budget(rate["ours"] >= 0.9 * rate["python"], "create and delete are slower than with the Python stack")
 
 
-def messages(sides, size):
+def messages(size):
     print("\n## A message to the Rust flow and its reply\n")
     print("| | p50 | p99 |\n|---|---|---|")
     found = {}
-    for side, wire in sides.items():
+    for side in NAMES:
+        wire = connect(side)
         id = run(wire, f"message-{side}")
         wish = {"container_id": id, "message": {"command": "echo", "data": {"a": 1}}, "await_reply": True}
         for _ in range(100):
@@ -186,22 +191,28 @@ def messages(sides, size):
     budget(p50 <= 0.5 and p99 <= 2, f"a message and its reply take {p50:.2f} and {p99:.2f} ms")
 
 
-def flood(wire, server, size):
-    count = size.flood
+def flood(server, size):
+    count, wire = size.flood, connect("ours")
     id = run(wire, "flood")
     before, most = server.resident(), 0
     begin = time.perf_counter()
+    sent, offsets = {}, set()
     for number in range(count + WINDOW):
         if number < count:
-            wire.emit("send_message", {"container_id": id, "message": {"command": "echo", "data": number},
-                                       "await_reply": True})
+            asked = wire.emit("send_message", {"container_id": id, "message": {"command": "echo", "data": number},
+                                               "await_reply": True})
+            sent[asked] = number
         if number >= WINDOW:
-            _, text = wire.acknowledgement()
+            # Acknowledgements may come in any order, for each says what it belongs to.
+            asked, text = wire.acknowledgement()
             [answer] = json.loads(text)
-            assert answer.get("reply", {}).get("data") == number - WINDOW, answer
+            data = sent.pop(asked)
+            assert answer.get("reply", {}).get("data") == data, answer
+            offsets.add(int(answer["message_id"][1:]) - data)
         if number % 5000 == 0:
             most = max(most, server.resident())
     there = count / (time.perf_counter() - begin)
+    assert not sent and len(offsets) == 1, "the messages went to the flow in another order"
     wire.events.clear()
     begin, seen = time.perf_counter(), 0
     while seen < count:
@@ -224,7 +235,8 @@ def flood(wire, server, size):
     budget(most - before <= 16 * MIB, f"a flood takes {(most - before) / MIB:.1f} MiB")
 
 
-def crowd(server, wire, size):
+def crowd(server, size):
+    wire = connect("ours")
     ids = [run(wire, f"crowd-{number}") for number in range(size.flows)]
     clients = [Wire(server.url, TOKENS["operate"]) for _ in range(size.clients)]
     slowest = 0.0
@@ -251,12 +263,16 @@ servers = {}
 
 
 def connect(side):
+    """A new one each time: one that does not read answers no pings."""
     return Wire(servers[side].url, TOKENS["admin"])
 
 
 def main():
+    # So that the engine and its containers end, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", action="append", help="listing, lifecycle, throughput, messages, flood, crowd")
     parser.add_argument("--binary", type=pathlib.Path, default=RELEASE / "flow-manager")
     arguments = parser.parse_args()
     full = {"containers": 100, "lists": 4000, "lives": 20, "pairs": 80, "messages": 10_000, "flood": 100_000,
@@ -276,7 +292,7 @@ def main():
                 servers["ours"] = Manager(folder, f"unix://{folder}/ours.sock", RELEASE / "flow-manager")
                 servers["python"] = PythonStack(folder, f"unix://{folder}/python.sock")
                 try:
-                    measure(watched, size)
+                    measure(watched, size, arguments.only)
                 finally:
                     for server in servers.values():
                         if server.process:
@@ -293,16 +309,15 @@ def main():
     return 1 if broken else 0
 
 
-def measure(watched, size):
+def measure(watched, size, only):
     for server in servers.values():
         server.start()
-    wires = {side: connect(side) for side in servers}
-    listing(wires, size)
-    lifecycle(wires, watched, size)
-    throughput(wires, size)
-    messages(wires, size)
-    flood(wires["ours"], servers["ours"], size)
-    crowd(servers["ours"], wires["ours"], size)
+    measurements = {
+        "listing": lambda: listing(size), "lifecycle": lambda: lifecycle(watched, size),
+        "throughput": lambda: throughput(size), "messages": lambda: messages(size),
+        "flood": lambda: flood(servers["ours"], size), "crowd": lambda: crowd(servers["ours"], size)}
+    for name in only or measurements:
+        measurements[name]()
 
 
 if __name__ == "__main__":

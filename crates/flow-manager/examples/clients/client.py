@@ -15,6 +15,7 @@ twice and none left out over a reconnect.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -48,24 +49,34 @@ class FlowManager:
         self._refusal = None
         self._client.on("connect", self._connected)
         self._client.on("connect_error", self._refused)
+        self._client.on("disconnect", self._disconnected)
         for name in ROOM_OF:
             self._client.on(name, lambda data, name=name: self._take(name, data))
 
     async def connect(self, url, transports=None):
         """A refusal's text is the code."""
+        self._place = (url, transports)
         try:
             await self._client.connect(url, auth={"token": self._token}, transports=transports)
         except socketio.exceptions.ConnectionError as error:
             raise ConnectionRefusedError(self._refusal or str(error)) from error
+
+    def _disconnected(self, reason):
+        # The library connects again by itself, but not where the server ended it.
+        if reason == self._client.reason.SERVER_DISCONNECT:
+            self._client.start_background_task(self._again)
+
+    async def _again(self):
+        while True:
+            await asyncio.sleep(1)
+            with contextlib.suppress(ConnectionRefusedError):
+                return await self.connect(*self._place)
 
     def _refused(self, error=None):
         self._refusal = error.get("message") if isinstance(error, dict) else error
 
     async def disconnect(self):
         await self._client.disconnect()
-
-    async def wait(self):
-        await self._client.wait()
 
     async def request(self, event, **data):
         """Gives the answer, or raises `Refused`."""
@@ -181,7 +192,7 @@ async def main():
     try:
         await manager.connect(arguments.url)
         if watch:
-            await manager.wait()
+            await asyncio.Event().wait()
         else:
             print(json.dumps(await ask(manager, arguments), indent=2, ensure_ascii=False))
     except Refused as error:

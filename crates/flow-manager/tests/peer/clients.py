@@ -7,10 +7,13 @@ import shutil
 import subprocess
 import threading
 
+import engineio
 import scripted
 import socketio
 from relay import Relay
 
+# More packets than that in the answer to a poll, and the library ends the connection. Its default is 16.
+engineio.payload.Payload.max_decode_packets = 1000
 MODULES = scripted.CRATE / "examples/clients/node_modules"
 # What the library itself tells.
 OWN = {"connect", "disconnect", "connect_error"}
