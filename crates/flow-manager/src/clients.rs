@@ -22,6 +22,11 @@ const REQUESTS_MAX: usize = 256;
 const DELAY_MIN: Duration = Duration::from_millis(1);
 const DELAY_MAX: Duration = Duration::from_millis(50);
 
+/// Packets that are handed over before the library gets a moment to write them. With polling
+/// the next answer takes all that are there, and python-engineio refuses more than 16 at once.
+const BURST: usize = 8;
+const BURST_POLLING: usize = 4;
+
 /// Something that goes to a client.
 #[derive(Clone, Debug)]
 pub(crate) enum Packet {
@@ -47,6 +52,8 @@ pub(crate) enum Sent {
 /// Where packets go: the library's socket, or a test.
 pub(crate) trait Transport: Send + Sync {
     fn send(&self, packet: &Packet) -> Sent;
+    /// Whether the client asks for each answer.
+    fn is_polling(&self) -> bool;
     /// Ends the connection from this side.
     fn end(&self) -> Sent;
 }
@@ -145,7 +152,7 @@ impl Client {
 
     /// Sends what waits until the client is gone.
     pub(crate) async fn forward(&self, transport: &dyn Transport) {
-        let mut delay = DELAY_MIN;
+        let (mut delay, mut burst) = (DELAY_MIN, 0);
         loop {
             let (packet, overflowed) = {
                 let mut queue = self.lock();
@@ -168,7 +175,21 @@ impl Client {
             };
             match sent {
                 Sent::Taken if overflowed => return,
-                Sent::Taken => delay = DELAY_MIN,
+                Sent::Taken => {
+                    delay = DELAY_MIN;
+                    burst += 1;
+                    match transport.is_polling() {
+                        true if burst >= BURST_POLLING => {
+                            tokio::time::sleep(DELAY_MIN).await;
+                            burst = 0;
+                        }
+                        false if burst >= BURST => {
+                            tokio::task::yield_now().await;
+                            burst = 0;
+                        }
+                        _ => {}
+                    }
+                }
                 Sent::Closed => return,
                 Sent::Full => {
                     if let Some(packet) = packet.filter(|_| !overflowed) {
@@ -222,6 +243,10 @@ mod tests {
             let (Packet::Event(_, data) | Packet::Ack(_, data)) = packet;
             self.taken.lock().unwrap().push(data.get().to_owned());
             Sent::Taken
+        }
+
+        fn is_polling(&self) -> bool {
+            true
         }
 
         fn end(&self) -> Sent {

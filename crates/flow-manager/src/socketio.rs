@@ -42,8 +42,9 @@ use request::{Arguments, Envelope};
 const CLIENTS_MAX: usize = 4096;
 /// Most bytes of a packet: a message of 1 MiB, with its escapes.
 const PACKET_MAX: usize = 2 * 1024 * 1024;
-/// Packets in the library's own queue, beside ours, which counts bytes.
-const LIBRARY_QUEUE: usize = 64;
+/// Packets in the library's own queue, beside ours, which counts bytes. An answer to a client
+/// that polls has so many, a burst and a ping at most: 16 is what python-engineio takes.
+const LIBRARY_QUEUE: usize = 10;
 /// How long a client may take from its connection to its token.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 

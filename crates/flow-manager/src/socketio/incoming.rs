@@ -7,7 +7,7 @@ use socketioxide::adapter::{Adapter, LocalAdapter};
 use socketioxide::extract::AckSender;
 use socketioxide::handler::{FromConnectParts, FromMessage, FromMessageParts, Value};
 use socketioxide::socket::Socket;
-use socketioxide::{SendError, SocketError};
+use socketioxide::{SendError, SocketError, TransportType};
 
 use crate::clients::{Packet, Sent, Transport};
 
@@ -75,6 +75,10 @@ impl Transport for SocketTransport {
             Err(SendError::Socket(SocketError::InternalChannelFull)) => Sent::Full,
             Err(_) => Sent::Closed,
         }
+    }
+
+    fn is_polling(&self) -> bool {
+        self.0.transport_type() == TransportType::Polling
     }
 
     fn end(&self) -> Sent {
