@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_connection::Certificates;
+use aws_connection::{Certificates, NamedCertificates};
 use blocking_io::Calls;
 use blocking_io::{self as files};
 use rustix::fs::{Access, access};
@@ -73,10 +73,9 @@ impl Files {
     /// The certificates in a file and in folders.
     pub(super) async fn certificates(
         &self,
-        file: Option<PathBuf>,
-        dirs: Vec<PathBuf>,
+        named: NamedCertificates,
     ) -> io::Result<Arc<Certificates>> {
-        let read = move || Arc::new(Certificates::read(file.as_deref(), &dirs));
+        let read = move || Arc::new(named.read());
         Ok(in_time(self.certificates.answer((), read)).await??)
     }
 }

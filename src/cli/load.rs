@@ -2,8 +2,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use aws_connection::{FileRead, Region, SdkFiles, profile_region, unreadable};
+use aws_connection::{Certificates, FileRead, NamedCertificates, Region, SdkFiles, profile_region};
 use settings::{Diagnostics, Environment, Place, Problem};
 use tokio::task::spawn_blocking;
 
@@ -33,11 +34,12 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
     let path = |name| environment.variable(name).map(PathBuf::from);
     let spool_dir = path(setting::SPOOL_DIR.name).filter(|_| !dry_run);
     let files = Files::default();
-    let (crontab, ca_bundle, spool_dir, named) = tokio::join!(
+    let named = NamedCertificates::of(&environment);
+    let (crontab, ca_bundle, spool_dir, found) = tokio::join!(
         crontab(&environment, &files),
         ask(path("AWS_CA_BUNDLE"), |path| files.read(path)),
         ask(spool_dir, |dir| files.takes_files(dir)),
-        certificates(&environment, &files),
+        certificates(named.as_ref(), &files),
     );
     let inputs = Inputs {
         environment,
@@ -59,41 +61,25 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
             message,
         }));
     if let Some(config) = &mut config
-        && let Some((pem, warnings)) = named
+        && let (Some(named), Some(found)) = (named, found)
     {
+        let pem = named.take(
+            found
+                .as_ref()
+                .map(|found| &**found)
+                .map_err(|error| io::Error::new(error.kind(), error.to_string())),
+            &mut findings,
+        );
         config.http.ca_bundle.get_or_insert(pem);
-        findings.warnings.extend(warnings);
     }
     Loaded { config, findings }
 }
 
-/// The certificates that the variables of OpenSSL name, unless `AWS_CA_BUNDLE` names others.
-/// Other programs read these variables too, so what cannot be read is told, and missing
-/// only where it is needed.
-async fn certificates(environment: &Environment, files: &Files) -> Option<(Vec<u8>, Vec<Problem>)> {
-    const FILE: &str = "SSL_CERT_FILE";
-    const DIR: &str = "SSL_CERT_DIR";
-    let file = environment.variable(FILE).map(PathBuf::from);
-    let dirs: Vec<_> = environment
-        .variable(DIR)
-        .map(|dirs| std::env::split_paths(dirs).collect())
-        .unwrap_or_default();
-    if file.is_none() && dirs.is_empty() || environment.variable("AWS_CA_BUNDLE").is_some() {
-        return None;
-    }
-    let setting = if file.is_some() { FILE } else { DIR };
-    let warning = |message| Problem {
-        place: Place::Setting(setting.to_owned()),
-        message,
-    };
-    Some(match files.certificates(file, dirs).await {
-        Ok(found) => {
-            let told = found.unreadable.iter();
-            let told = told.map(|(path, error)| unreadable(path, error));
-            (found.pem.clone(), told.map(warning).collect())
-        }
-        Err(error) => (Vec::new(), vec![warning(error.to_string())]),
-    })
+async fn certificates(
+    named: Option<&NamedCertificates>,
+    files: &Files,
+) -> Option<io::Result<Arc<Certificates>>> {
+    Some(files.certificates(named?.clone()).await)
 }
 
 /// A large crontab takes seconds to read, and signals and health are to be served meanwhile.

@@ -11,6 +11,12 @@ use blocking_io::read;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use settings::{Diagnostics, Environment};
+
+use crate::ca_bundle::unreadable;
+
+const FILE: &str = "SSL_CERT_FILE";
+const DIR: &str = "SSL_CERT_DIR";
 
 /// Most bytes of one file, and of all together. Debian's folder of certificates has each
 /// of them three times, 0.7 MB in all.
@@ -30,10 +36,55 @@ pub struct Certificates {
     pub unreadable: Vec<(PathBuf, io::Error)>,
 }
 
-impl Certificates {
+/// The file and the folders that the variables of OpenSSL name.
+#[derive(Clone, Debug)]
+pub struct NamedCertificates {
+    file: Option<PathBuf>,
+    dirs: Vec<PathBuf>,
+}
+
+impl NamedCertificates {
+    /// None if the variables name nothing, or `AWS_CA_BUNDLE` names others.
+    #[must_use]
+    pub fn of(environment: &Environment) -> Option<Self> {
+        let file = environment.variable(FILE).map(PathBuf::from);
+        let dirs = environment.variable(DIR).map(std::env::split_paths);
+        let dirs: Vec<_> = dirs.into_iter().flatten().collect();
+        let names_none = file.is_none() && dirs.is_empty();
+        let are_others = environment.variable("AWS_CA_BUNDLE").is_some();
+        (!names_none && !are_others).then_some(Self { file, dirs })
+    }
+
     /// Reads them. May block, as any look at a file.
     #[must_use]
-    pub fn read(file: Option<&Path>, dirs: &[PathBuf]) -> Self {
+    pub fn read(&self) -> Certificates {
+        Certificates::read(self.file.as_deref(), &self.dirs)
+    }
+
+    /// The certificates that were found. Other programs read these variables too, so what cannot be
+    /// read is told, and missing only where it is needed.
+    pub fn take(&self, found: io::Result<&Certificates>, diagnostics: &mut Diagnostics) -> Vec<u8> {
+        let setting = |path: Option<&Path>| match path.or(self.file.as_deref()) {
+            Some(path) if self.file.as_deref() == Some(path) => FILE,
+            _ => DIR,
+        };
+        match found {
+            Ok(found) => {
+                for (path, error) in &found.unreadable {
+                    diagnostics.warning(setting(Some(path)), unreadable(path, error));
+                }
+                found.pem.clone()
+            }
+            Err(error) => {
+                diagnostics.warning(setting(None), error);
+                Vec::new()
+            }
+        }
+    }
+}
+
+impl Certificates {
+    fn read(file: Option<&Path>, dirs: &[PathBuf]) -> Self {
         let mut found = Self::default();
         let mut reader = Reader::default();
         if let Some(file) = file {
@@ -129,5 +180,20 @@ mod tests {
             let unreadable: Vec<_> = found.unreadable.iter().map(|(path, _)| &**path).collect();
             assert_eq!(unreadable, [file, &dirs[1]]);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_by_the_variable_that_names_it() {
+        let named = [(FILE, "/no/such"), (DIR, "/no/such/folder")];
+        let variables = named.map(|(name, value)| (name.into(), value.into()));
+        let named = NamedCertificates::of(&variables.into_iter().collect()).unwrap();
+        let mut diagnostics = Diagnostics::default();
+        assert!(named.take(Ok(&named.read()), &mut diagnostics).is_empty());
+        let places = diagnostics.warnings.iter();
+        let places: Vec<_> = places.map(|warning| warning.place.to_string()).collect();
+        assert_eq!(places, [FILE, DIR]);
+        let others = [(FILE, "/no/such"), ("AWS_CA_BUNDLE", "/ca.pem")];
+        let variables = others.map(|(name, value)| (name.into(), value.into()));
+        assert!(NamedCertificates::of(&variables.into_iter().collect()).is_none());
     }
 }

@@ -40,7 +40,7 @@ mod session;
 
 pub use acceptance::OnlyTheService;
 pub use ca_bundle::{FileRead, ca_bundle, unreadable};
-pub use certificates::Certificates;
+pub use certificates::{Certificates, NamedCertificates};
 pub use connection::{Connection, failure};
 pub use credentials::profile_region;
 pub use files::SdkFiles;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use aws_connection::{Certificates, Region, SdkFiles, profile_region, unreadable};
+use aws_connection::{NamedCertificates, Region, SdkFiles, profile_region};
 use settings::{Diagnostics, Environment};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -73,37 +73,21 @@ pub(super) async fn connect(
     }
 }
 
-/// The certificates that the variables of OpenSSL name. Other programs read these variables too,
-/// so what cannot be read is told, and missing only where it is needed.
+/// The certificates that the variables of OpenSSL name.
 async fn named_certificates(
     environment: &Environment,
     findings: &mut Diagnostics,
 ) -> Option<Vec<u8>> {
-    let file = environment.variable("SSL_CERT_FILE").map(PathBuf::from);
-    let dirs: Vec<_> = environment
-        .variable("SSL_CERT_DIR")
-        .map(|dirs| std::env::split_paths(dirs).collect())
-        .unwrap_or_default();
-    if file.is_none() && dirs.is_empty() {
-        return None;
-    }
-    let setting = if file.is_some() {
-        "SSL_CERT_FILE"
-    } else {
-        "SSL_CERT_DIR"
-    };
-    match aside(move || Certificates::read(file.as_deref(), &dirs)).await {
-        Ok(found) => {
-            for (path, error) in &found.unreadable {
-                findings.warning(setting, unreadable(path, error));
-            }
-            Some(found.pem)
-        }
-        Err(error) => {
-            findings.warning(setting, error);
-            Some(Vec::new())
-        }
-    }
+    let named = NamedCertificates::of(environment)?;
+    let reader = named.clone();
+    let found = aside(move || reader.read()).await;
+    Some(match &found {
+        Ok(found) => named.take(Ok(found), findings),
+        Err(error) => named.take(
+            Err(io::Error::new(error.kind(), error.to_string())),
+            findings,
+        ),
+    })
 }
 
 /// Reads on another thread, for so long at most.
