@@ -86,6 +86,7 @@ impl<S: LogsService> Session<S> {
     ) -> Following<'a> {
         let checkpoint = self.shipping.checkpoint.as_ref();
         let known = checkpoint.and_then(|checkpoint| checkpoint.cursor(&info.id));
+        begin.accepted = known.is_some();
         begin.cursor = known.or(begin.cursor);
         let (halt, halted) = watch::channel(None);
         let followed = Followed::default();

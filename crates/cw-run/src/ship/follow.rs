@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use docker_client::{
     ContainerInfo, DockerApiClient, DockerClientError, LogCursor, LogItem, LogLine, LogOptions,
-    LogPosition, LogStream, Source, Timestamp,
+    LogStream, Source, Timestamp,
 };
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
@@ -28,8 +28,10 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// Where reading begins, and when it ends.
 #[derive(Clone, Debug, Default)]
 pub struct Begin {
-    /// Behind what was accepted before.
+    /// Behind what was read or accepted before.
     pub cursor: Option<LogCursor>,
+    /// The cursor is of what was accepted: a stream that has no place in it may have been read.
+    pub accepted: bool,
     /// At the last so many lines.
     pub tail: Option<u64>,
     /// Go on when the container is started again.
@@ -110,10 +112,8 @@ pub async fn follow<S: LogsService>(
     options.max_line = MESSAGE_MAX;
     options.tail = begin.tail.filter(|_| begin.cursor.is_none());
     options.cursor = begin.cursor;
-    if streams.all().len() > 1 {
-        // Each has requests of its own: what one has accepted says nothing of the other.
-        options.cursor = options.cursor.map(from_the_first);
-    }
+    // What was accepted of one says nothing of the other.
+    options.unplaced_from_first = begin.accepted;
     options.follow_restarts = begin.restarts;
     let ended = match docker.follow_container_logs(&container.id, options).await {
         Ok(log) => reader.read(log, halt).await,
@@ -122,24 +122,6 @@ pub async fn follow<S: LogsService>(
     reader.finish();
     while senders.join_next().await.is_some() {}
     ended
-}
-
-/// A stream of which nothing was accepted is read from its first line on; else reading would begin
-/// where the other is.
-fn from_the_first(mut cursor: LogCursor) -> LogCursor {
-    // A log begins after 1970, and two seconds before a place are read with it.
-    const FIRST: i64 = 2_000_000_000;
-    let nanos = cursor.floor.map_or(FIRST, |floor| floor.nanos() - 1);
-    let first = Some(LogPosition {
-        nanos,
-        lines: 0,
-        offset: 0,
-    });
-    if cursor.stdout.is_some() || cursor.stderr.is_some() {
-        cursor.stdout = cursor.stdout.or(first);
-        cursor.stderr = cursor.stderr.or(first);
-    }
-    cursor
 }
 
 struct Reader<'a, S> {

@@ -182,7 +182,7 @@ impl<'a, S: LogsService> Labelled<'a, S> {
         let begin = Begin {
             cursor: self.ended.remove(&id),
             tail,
-            restarts: false,
+            ..Begin::default()
         };
         let session = self.session.clone();
         let halt = self.halt.subscribe();
