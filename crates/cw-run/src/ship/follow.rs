@@ -241,6 +241,9 @@ impl<S: LogsService> Reader<'_, S> {
             }
             share.take(cost).await;
         }
+        for lane in &self.lanes {
+            lane.relieve();
+        }
     }
 
     fn put(&self, source: Source, event: Event) {
