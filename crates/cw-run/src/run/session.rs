@@ -123,7 +123,10 @@ impl<S: LogsService> Session<S> {
                         return None;
                     }
                 }
-                () = stop.asked(), if !matches!(patience, Patience::Until(_)) => patience = self.until_timeout(),
+                () = stop.asked(), if !matches!(patience, Patience::Until(_)) => {
+                    let soon = Instant::now() + self.job.delivery.drain_timeout;
+                    patience = Patience::Until(deadline.min(soon));
+                }
             }
         }
     }

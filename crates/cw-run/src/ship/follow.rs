@@ -17,12 +17,13 @@ use super::budget::Share;
 use super::lane::Lane;
 use super::lines::Lines;
 use super::sender::Sender;
+use super::settled;
 use super::{Dropped, Shipping};
 use crate::cloudwatch_manager::{LogsService, Streams};
 use crate::event::{Assembler, Event, MESSAGE_MAX};
 
-/// After it was told to end, reading goes on until so long nothing came: what was printed before
-/// is on its way.
+/// After it was told to end, reading goes on until so long nothing came and nothing is left: what
+/// was printed before is on its way.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Where reading begins, and when it ends.
@@ -116,7 +117,7 @@ pub async fn follow<S: LogsService>(
     options.unplaced_from_first = begin.accepted;
     options.follow_restarts = begin.restarts;
     let ended = match docker.follow_container_logs(&container.id, options).await {
-        Ok(log) => reader.read(log, halt).await,
+        Ok(log) => reader.read(docker, log, halt).await,
         Err(error) => Err(error),
     };
     reader.finish();
@@ -154,6 +155,7 @@ impl<S: LogsService> Reader<'_, S> {
 
     async fn read(
         &mut self,
+        docker: &DockerApiClient,
         mut log: LogStream,
         mut halt: watch::Receiver<Option<Timestamp>>,
     ) -> Result<Ended, DockerClientError> {
@@ -171,7 +173,12 @@ impl<S: LogsService> Reader<'_, S> {
                     tokio::select! {
                         item = log.next() => item,
                         () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => continue,
-                        () = tokio::time::sleep(SETTLE), if halted.is_some() => return Ok(Ended::Halted),
+                        () = tokio::time::sleep(SETTLE), if halted.is_some() => {
+                            if settled::is_read(docker, &self.id, &log.cursor()).await {
+                                return Ok(Ended::Halted);
+                            }
+                            continue;
+                        }
                         Ok(()) = halt.changed(), if halted.is_none() => continue,
                     }
                 }
@@ -181,7 +188,10 @@ impl<S: LogsService> Reader<'_, S> {
                     self.followed.note(log.cursor());
                     return Ok(Ended::WithContainer);
                 }
-                Some(Err(error)) => return Err(error),
+                Some(Err(error)) => {
+                    self.followed.note(log.cursor());
+                    return Err(error);
+                }
                 Some(Ok(LogItem::Gap(gap))) => {
                     self.shipping.tally.gap();
                     warn!(container = self.name, after = %gap.after, before = %gap.before, "the engine has thrown lines away before they were read");

@@ -92,6 +92,7 @@ impl<S: LogsService> Sender<S> {
         self.drop_all(Dropped::TooNew, &too_new);
         self.deliver(events).await;
         self.lane.sent();
+        self.target.retain(&self.shipping).await;
         self.places.advance(places);
         self.remember().await;
     }
@@ -139,6 +140,7 @@ impl<S: LogsService> Sender<S> {
         }
         // Whatever became of its events, the service answers.
         self.shipping.tally.settled();
+        self.patience.over();
     }
 
     async fn put(&self, logs: &[Event]) -> Result<Rejected, Refused> {
