@@ -66,7 +66,7 @@ impl Lane {
         }
     }
 
-    /// What waits is to be sent now: nothing more can come before.
+    /// What waits is to be sent now: nothing more can come before, until the reader is relieved.
     pub(crate) fn hurry(&self) {
         self.state().hurried = true;
         self.changed.notify_one();
@@ -110,7 +110,6 @@ impl Lane {
                     if state.waiting.is_empty() {
                         return Work::Over;
                     }
-                    state.hurried = false;
                     let batch = state.waiting.take(now());
                     // What is left came later, at an unknown moment before now.
                     state.since = (!state.waiting.is_empty()).then(Instant::now);
@@ -183,6 +182,7 @@ mod tests {
         lane.hurry();
         assert!(batch(&lane).await.is_some());
         assert_eq!(began.elapsed(), Duration::ZERO);
+        lane.relieve();
         lane.push(event());
         assert!(batch(&lane).await.is_some());
         assert_eq!(began.elapsed(), INTERVAL);

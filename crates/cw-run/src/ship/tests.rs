@@ -375,7 +375,7 @@ async fn parked_events_that_fill_the_memory_hold_the_rest_back_and_are_not_dropp
     let counted = met.clone();
     world.shipping.service.rule(move |_, events| {
         let is_bad = events.iter().any(|event| event.message.starts_with("bad"));
-        let passes = is_bad && events.len() == 1 && counted.load(Ordering::Relaxed) >= 38;
+        let passes = is_bad && events.len() == 1 && counted.load(Ordering::Relaxed) >= 26;
         (is_bad && !passes).then(|| {
             counted.fetch_add(1, Ordering::Relaxed);
             refusal(400, "SomethingNew")
