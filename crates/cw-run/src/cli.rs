@@ -113,7 +113,7 @@ fn act(
         // As PID 1 in a container a process gets only the signals that it asks for.
         Requests::catch().map_err(failed)?
     };
-    let _watchdog = Watchdog::start(grace(&job)).map_err(failed)?;
+    let _watchdog = Watchdog::start_with(grace(&job), i32::from(exit::FAILED)).map_err(failed)?;
     let code = runtime.block_on(until_stopped_again(requests, |stop| {
         do_job(job, environment, stop)
     }));
@@ -182,12 +182,14 @@ async fn until_stopped_again<F: Future<Output = Result<u8, RunError>>>(
 
 async fn do_job(job: Job, environment: Environment, mut stop: Stop) -> Result<u8, RunError> {
     let host = job.docker_host.clone();
+    // A container that the checkpoint knows is taken up and stopped.
+    let may_run = job.delivery.checkpoint.is_some() && matches!(job.target, Target::Run(_));
     let (service, docker) = tokio::select! {
         both = async {
             let service = connection::connect(&job, &environment).await?;
             Ok((service, get_docker_client(host.as_deref()).await?))
         } => both?,
-        () = stop.asked() => return Err(RunError::Stopped),
+        () = stop.asked(), if !may_run => return Err(RunError::Stopped),
     };
     run::run(job, service, docker, stop).await
 }

@@ -19,9 +19,10 @@ pub struct Delivery {
     dropped: Vec<usize>,
     /// Refused alone for an unknown reason. What that means shows when something else is taken.
     suspects: Vec<usize>,
-    any_accepted: bool,
+    /// Whatever lies before came to its end. Parts are sent in order.
+    settled: usize,
     unknown: u32,
-    /// Requests of a search in which nothing was accepted.
+    /// Requests of a search since something was accepted.
     searched: u32,
 }
 
@@ -58,7 +59,7 @@ impl Delivery {
             parts: if length == 0 { Vec::new() } else { vec![whole] },
             dropped: Vec::new(),
             suspects: Vec::new(),
-            any_accepted: false,
+            settled: 0,
             unknown: 0,
             searched: 0,
         }
@@ -72,9 +73,11 @@ impl Delivery {
 
     /// The part was taken.
     pub fn accepted(&mut self) {
-        self.parts.pop();
-        self.any_accepted = true;
+        if let Some(part) = self.parts.pop() {
+            self.settled = part.end;
+        }
         self.unknown = 0;
+        self.searched = 0;
     }
 
     /// The part was refused.
@@ -114,13 +117,13 @@ impl Delivery {
             return Step::Retry { after };
         }
         self.searched += 1;
-        if !self.any_accepted && self.searched > self.bound() {
-            return self.whole();
+        if self.searched > self.bound() {
+            return self.hold();
         }
         let alone = self.halve();
         self.suspects.extend(alone);
-        match self.parts.is_empty() && !self.any_accepted {
-            true => self.whole(),
+        match self.parts.is_empty() && self.settled == 0 {
+            true => self.hold(),
             false => Step::Next,
         }
     }
@@ -130,25 +133,26 @@ impl Delivery {
         2 * self.length.ilog2() + 2
     }
 
-    /// All that was not dropped is sent again as it was.
-    fn whole(&mut self) -> Step {
-        let mut dropped = std::mem::take(&mut self.dropped);
-        dropped.sort_unstable();
-        let mut parts = Vec::new();
-        let mut start = 0;
-        for gone in dropped.iter().copied().chain([self.length]) {
+    /// All behind what was accepted is sent again as it was, but for what was dropped.
+    fn hold(&mut self) -> Step {
+        self.dropped.sort_unstable();
+        self.parts.clear();
+        let mut start = self.settled;
+        let gone = self.dropped.iter().copied();
+        for gone in gone
+            .filter(|gone| *gone >= self.settled)
+            .chain([self.length])
+        {
             if start < gone {
-                parts.push(start..gone);
+                self.parts.push(start..gone);
             }
             start = gone + 1;
         }
-        parts.reverse();
-        *self = Self {
-            parts,
-            dropped,
-            ..Self::new(self.length)
-        };
-        // The next refusal of the whole begins no search of its own before it was retried.
+        self.parts.reverse();
+        self.suspects.retain(|suspect| *suspect < self.settled);
+        // The next refusal begins no search before the same was retried.
+        self.unknown = 0;
+        self.searched = 0;
         Step::Hold
     }
 
@@ -251,6 +255,26 @@ mod tests {
             let bound = 2 * length.ilog2() as usize + 2 + UNKNOWN_RETRIES as usize + 1;
             assert!(outcome.requests <= bound, "{length}: {}", outcome.requests);
         }
+    }
+
+    #[test]
+    fn rest_is_held_if_nothing_more_is_taken_for_an_unknown_reason() {
+        let mut delivery = Delivery::new(1000);
+        while delivery.part() != Some(0..500) {
+            assert!(matches!(
+                delivery.refused(UNKNOWN),
+                Step::Retry { .. } | Step::Next
+            ));
+        }
+        delivery.accepted();
+        let mut requests = 1;
+        while delivery.refused(UNKNOWN) != Step::Hold {
+            requests += 1;
+        }
+        assert!(requests <= 30, "{requests}");
+        assert_eq!(delivery.part(), Some(500..1000));
+        delivery.accepted();
+        assert_eq!((delivery.part(), delivery.parked()), (None, vec![]));
     }
 
     #[test]

@@ -65,15 +65,18 @@ pub async fn run<S: LogsService>(
 ) -> Result<u8, RunError> {
     let checkpoint = open_checkpoint(&job).await?;
     if let Some(code) = checkpoint.as_ref().and_then(Checkpoint::exit_code) {
+        remove_left_over(&job, &docker, checkpoint.as_ref()).await;
         info!(
             exit_code = code,
             "the run of this checkpoint has ended, all its lines were accepted"
         );
         return Ok(code);
     }
+    // A container that the checkpoint knows is stopped by who takes it up.
+    let may_run = checkpoint.is_some() && matches!(job.target, Target::Run(_));
     tokio::select! {
         ready = find_credentials(&service) => ready?,
-        () = stop.asked() => return Err(RunError::Stopped),
+        () = stop.asked(), if !may_run => return Err(RunError::Stopped),
     }
     let tee = match job.output.tee {
         true => Some(Tee::to_stdout().map_err(|source| RunError::Process { source })?),
@@ -96,6 +99,17 @@ pub async fn run<S: LogsService>(
     }
     summarize(&shipping.tally.summary(), ended.as_ref().copied().ok());
     ended
+}
+
+/// Removes what a run left that was killed before it could.
+async fn remove_left_over(job: &Job, docker: &DockerApiClient, checkpoint: Option<&Checkpoint>) {
+    if let (Target::Run(settings), Some(checkpoint)) = (&job.target, checkpoint)
+        && settings.remove
+    {
+        for id in checkpoint.containers() {
+            crate::docker_manager::remove(docker, &id).await;
+        }
+    }
 }
 
 async fn open_checkpoint(job: &Job) -> Result<Option<Checkpoint>, RunError> {

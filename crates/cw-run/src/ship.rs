@@ -18,6 +18,7 @@ mod lane;
 mod lines;
 mod patience;
 mod sender;
+mod settled;
 mod tally;
 mod target;
 

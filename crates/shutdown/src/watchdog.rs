@@ -44,6 +44,11 @@ impl fmt::Debug for Watchdog {
 impl Watchdog {
     /// Watches from now on that a signal to stop ends the process within a grace.
     pub fn start(grace: Duration) -> io::Result<Self> {
+        Self::start_with(grace, FAILURE)
+    }
+
+    /// The same, with an exit code of the program's own.
+    pub fn start_with(grace: Duration, exit_code: i32) -> io::Result<Self> {
         let watchdog = Self {
             grace_ms: Arc::default(),
         };
@@ -54,7 +59,7 @@ impl Watchdog {
         thread::Builder::new()
             .name("watchdog".to_owned())
             .stack_size(STACK)
-            .spawn(move || watch(signals, &grace_ms))?;
+            .spawn(move || watch(signals, &grace_ms, exit_code))?;
         Ok(watchdog)
     }
 
@@ -65,14 +70,18 @@ impl Watchdog {
     }
 }
 
-fn watch(mut signals: SignalDelivery<UnixStream, SignalOnly>, grace_ms: &AtomicU64) {
+fn watch(
+    mut signals: SignalDelivery<UnixStream, SignalOnly>,
+    grace_ms: &AtomicU64,
+    exit_code: i32,
+) {
     let mut stops = Stops::default();
     let mut deadline: Option<Instant> = None;
     let mut again = false;
     loop {
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
-            end(again);
+            end(again, exit_code);
         }
         let pending = match signals.poll_pending(&mut |pipe| readable(pipe, left)) {
             Ok(Some(pending)) => pending,
@@ -112,12 +121,12 @@ fn readable(pipe: &mut UnixStream, patience: Option<Duration>) -> io::Result<boo
 
 /// Only `main` exits, with this exception: `main` is what hangs. The handlers of an orderly
 /// exit may wait for it too, and are not called.
-fn end(again: bool) -> ! {
+fn end(again: bool, exit_code: i32) -> ! {
     if again {
         error!("second signal, ended at once");
     } else {
         error!("stopping takes longer than SHUTDOWN_GRACE and a second, ended");
     }
     telemetry::flush(LAST_WORDS);
-    signal_hook::low_level::exit(FAILURE)
+    signal_hook::low_level::exit(exit_code)
 }

@@ -196,7 +196,7 @@ pub const ALL: &[Opt] = &[
     option(Delivery, "flush-interval", "CW_RUN_FLUSH_INTERVAL", "TIME", "how long an event may wait for others").default("5s"),
     option(Delivery, "buffer-bytes", "CW_RUN_BUFFER_BYTES", "SIZE", "memory for lines that are not accepted yet; reading stops when it is full").default("16MiB"),
     option(Delivery, "request-timeout", "CW_RUN_REQUEST_TIMEOUT", "TIME", "the longest that one request may take").default("30s"),
-    option(Connection, "aws-region", "AWS_REGION", "REGION", "the region; AWS_DEFAULT_REGION or the profile's also serve").also(&["region"]),
+    option(Connection, "aws-region", "AWS_REGION", "REGION", "the region; AWS_DEFAULT_REGION or the profile's also serve").also(&["region"]).identity(),
     option(Connection, "aws-access-key-id", "AWS_ACCESS_KEY_ID", "ID", "a key; better leave keys to the SDK's own ways, a role or a profile"),
     option(Connection, "aws-secret-access-key", "AWS_SECRET_ACCESS_KEY", "SECRET", "its secret; as an argument everybody sees it in ps"),
     option(Connection, "aws-session-token", "AWS_SESSION_TOKEN", "TOKEN", "the token of a temporary key"),

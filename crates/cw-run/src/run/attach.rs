@@ -60,7 +60,7 @@ async fn one<S: LogsService>(
         Begin {
             tail,
             restarts,
-            cursor: None,
+            ..Begin::default()
         },
     );
     let mut stop = session.stop.clone();

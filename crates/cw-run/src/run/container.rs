@@ -71,6 +71,11 @@ pub(super) async fn run<S: LogsService>(
     drop(following);
     let code = match over {
         Over::Unreadable(error) => return Err(manager::docker("read the container's log")(error)),
+        // It may have ended while its lines were shipped.
+        Over::Left if matches!(shipped, Some(Ok(Ended::WithContainer))) => {
+            let ended = session.docker.wait_container(id).await;
+            code_of(ended.map_err(manager::docker("wait for the container"))?)
+        }
         Over::Left => 0,
         Over::Ended(ended) | Over::Stopped(ended) => {
             code_of(ended.map_err(manager::docker("wait for the container"))?)
@@ -177,6 +182,9 @@ async fn make<S: LogsService>(
         Ok(info) => Ok(info),
         Err(error) => {
             manager::remove(docker, &id).await;
+            if let Some(checkpoint) = &session.shipping.checkpoint {
+                checkpoint.forget(&id).await;
+            }
             Err(manager::docker("look at the container")(error))
         }
     }
@@ -189,11 +197,13 @@ async fn prepare<S: LogsService>(
 ) -> Result<Streams, RunError> {
     manager::check_log(info)?;
     let mut stop = session.stop.clone();
+    let is_made = info.state == ContainerState::Created;
     let streams = tokio::select! {
         streams = session.set_up(info) => streams?,
-        () = stop.asked() => return Err(RunError::Stopped),
+        // One that runs is stopped by who watches it.
+        () = stop.asked(), if is_made => return Err(RunError::Stopped),
     };
-    if info.state == ContainerState::Created {
+    if is_made {
         if stop.is_asked() {
             return Err(RunError::Stopped);
         }

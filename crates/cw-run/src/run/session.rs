@@ -86,6 +86,7 @@ impl<S: LogsService> Session<S> {
     ) -> Following<'a> {
         let checkpoint = self.shipping.checkpoint.as_ref();
         let known = checkpoint.and_then(|checkpoint| checkpoint.cursor(&info.id));
+        begin.accepted = known.is_some();
         begin.cursor = known.or(begin.cursor);
         let (halt, halted) = watch::channel(None);
         let followed = Followed::default();
@@ -122,7 +123,10 @@ impl<S: LogsService> Session<S> {
                         return None;
                     }
                 }
-                () = stop.asked(), if !matches!(patience, Patience::Until(_)) => patience = self.until_timeout(),
+                () = stop.asked(), if !matches!(patience, Patience::Until(_)) => {
+                    let soon = Instant::now() + self.job.delivery.drain_timeout;
+                    patience = Patience::Until(deadline.min(soon));
+                }
             }
         }
     }

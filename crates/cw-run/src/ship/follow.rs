@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use docker_client::{
     ContainerInfo, DockerApiClient, DockerClientError, LogCursor, LogItem, LogLine, LogOptions,
-    LogPosition, LogStream, Source, Timestamp,
+    LogStream, Source, Timestamp,
 };
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
@@ -17,19 +17,22 @@ use super::budget::Share;
 use super::lane::Lane;
 use super::lines::Lines;
 use super::sender::Sender;
+use super::settled;
 use super::{Dropped, Shipping};
 use crate::cloudwatch_manager::{LogsService, Streams};
 use crate::event::{Assembler, Event, MESSAGE_MAX};
 
-/// After it was told to end, reading goes on until so long nothing came: what was printed before
-/// is on its way.
+/// After it was told to end, reading goes on until so long nothing came and nothing is left: what
+/// was printed before is on its way.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Where reading begins, and when it ends.
 #[derive(Clone, Debug, Default)]
 pub struct Begin {
-    /// Behind what was accepted before.
+    /// Behind what was read or accepted before.
     pub cursor: Option<LogCursor>,
+    /// The cursor is of what was accepted: a stream that has no place in it may have been read.
+    pub accepted: bool,
     /// At the last so many lines.
     pub tail: Option<u64>,
     /// Go on when the container is started again.
@@ -110,36 +113,16 @@ pub async fn follow<S: LogsService>(
     options.max_line = MESSAGE_MAX;
     options.tail = begin.tail.filter(|_| begin.cursor.is_none());
     options.cursor = begin.cursor;
-    if streams.all().len() > 1 {
-        // Each has requests of its own: what one has accepted says nothing of the other.
-        options.cursor = options.cursor.map(from_the_first);
-    }
+    // What was accepted of one says nothing of the other.
+    options.unplaced_from_first = begin.accepted;
     options.follow_restarts = begin.restarts;
     let ended = match docker.follow_container_logs(&container.id, options).await {
-        Ok(log) => reader.read(log, halt).await,
+        Ok(log) => reader.read(docker, log, halt).await,
         Err(error) => Err(error),
     };
     reader.finish();
     while senders.join_next().await.is_some() {}
     ended
-}
-
-/// A stream of which nothing was accepted is read from its first line on; else reading would begin
-/// where the other is.
-fn from_the_first(mut cursor: LogCursor) -> LogCursor {
-    // A log begins after 1970, and two seconds before a place are read with it.
-    const FIRST: i64 = 2_000_000_000;
-    let nanos = cursor.floor.map_or(FIRST, |floor| floor.nanos() - 1);
-    let first = Some(LogPosition {
-        nanos,
-        lines: 0,
-        offset: 0,
-    });
-    if cursor.stdout.is_some() || cursor.stderr.is_some() {
-        cursor.stdout = cursor.stdout.or(first);
-        cursor.stderr = cursor.stderr.or(first);
-    }
-    cursor
 }
 
 struct Reader<'a, S> {
@@ -172,6 +155,7 @@ impl<S: LogsService> Reader<'_, S> {
 
     async fn read(
         &mut self,
+        docker: &DockerApiClient,
         mut log: LogStream,
         mut halt: watch::Receiver<Option<Timestamp>>,
     ) -> Result<Ended, DockerClientError> {
@@ -189,7 +173,12 @@ impl<S: LogsService> Reader<'_, S> {
                     tokio::select! {
                         item = log.next() => item,
                         () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => continue,
-                        () = tokio::time::sleep(SETTLE), if halted.is_some() => return Ok(Ended::Halted),
+                        () = tokio::time::sleep(SETTLE), if halted.is_some() => {
+                            if settled::is_read(docker, &self.id, &log.cursor()).await {
+                                return Ok(Ended::Halted);
+                            }
+                            continue;
+                        }
                         Ok(()) = halt.changed(), if halted.is_none() => continue,
                     }
                 }
@@ -199,7 +188,10 @@ impl<S: LogsService> Reader<'_, S> {
                     self.followed.note(log.cursor());
                     return Ok(Ended::WithContainer);
                 }
-                Some(Err(error)) => return Err(error),
+                Some(Err(error)) => {
+                    self.followed.note(log.cursor());
+                    return Err(error);
+                }
                 Some(Ok(LogItem::Gap(gap))) => {
                     self.shipping.tally.gap();
                     warn!(container = self.name, after = %gap.after, before = %gap.before, "the engine has thrown lines away before they were read");
@@ -258,6 +250,9 @@ impl<S: LogsService> Reader<'_, S> {
                 lane.hurry();
             }
             share.take(cost).await;
+        }
+        for lane in &self.lanes {
+            lane.relieve();
         }
     }
 

@@ -19,6 +19,16 @@ pub(crate) struct Lane {
     changed: Notify,
 }
 
+/// What there is to do.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Send(Batch),
+    /// The reader waits for room, and nothing is here that could be sent.
+    Starved,
+    /// All was taken, and nothing more comes.
+    Over,
+}
+
 #[derive(Debug, Default)]
 struct State {
     waiting: Waiting,
@@ -56,10 +66,15 @@ impl Lane {
         }
     }
 
-    /// What waits is to be sent now: nothing more can come before.
+    /// What waits is to be sent now: nothing more can come before, until the reader is relieved.
     pub(crate) fn hurry(&self) {
         self.state().hurried = true;
         self.changed.notify_one();
+    }
+
+    /// The reader has found room.
+    pub(crate) fn relieve(&self) {
+        self.state().hurried = false;
     }
 
     /// Nothing more comes.
@@ -75,9 +90,14 @@ impl Lane {
         sending.into_iter().chain(waiting).min()
     }
 
-    /// Waits until a batch is full, or its first event waited for long enough; none when all was
-    /// taken and nothing more comes.
-    pub(crate) async fn batch(&self, interval: Duration, now: impl Fn() -> i64) -> Option<Batch> {
+    /// Waits until a batch is full, or its first event waited for long enough. Whoever `holds`
+    /// events of his own hears of a reader that waits for them.
+    pub(crate) async fn work(
+        &self,
+        interval: Duration,
+        holds: bool,
+        now: impl Fn() -> i64,
+    ) -> Work {
         loop {
             let due = {
                 let mut state = self.state();
@@ -88,14 +108,16 @@ impl Lane {
                     || due.is_some_and(|due| due <= Instant::now())
                 {
                     if state.waiting.is_empty() {
-                        return None;
+                        return Work::Over;
                     }
-                    state.hurried = false;
                     let batch = state.waiting.take(now());
                     // What is left came later, at an unknown moment before now.
                     state.since = (!state.waiting.is_empty()).then(Instant::now);
                     state.sending = batch.events.first().map(|event| event.time);
-                    return Some(batch);
+                    return Work::Send(batch);
+                }
+                if holds && state.hurried {
+                    return Work::Starved;
                 }
                 due
             };
@@ -127,6 +149,13 @@ mod tests {
         Lane::new(Arc::new(Share::new(&budget)))
     }
 
+    async fn batch(lane: &Lane) -> Option<Batch> {
+        match lane.work(INTERVAL, false, || 1).await {
+            Work::Send(batch) => Some(batch),
+            Work::Starved | Work::Over => None,
+        }
+    }
+
     fn event() -> Event {
         Event::new("x", 1)
     }
@@ -138,7 +167,7 @@ mod tests {
         lane.push(event());
         tokio::time::sleep(Duration::from_secs(3)).await;
         lane.push(event());
-        let batch = lane.batch(INTERVAL, || 1).await.unwrap();
+        let batch = batch(&lane).await.unwrap();
         assert_eq!((batch.events.len(), began.elapsed()), (2, INTERVAL));
         assert_eq!(lane.oldest(), Some(1));
         lane.sent();
@@ -151,11 +180,27 @@ mod tests {
         lane.push(event());
         let began = Instant::now();
         lane.hurry();
-        assert!(lane.batch(INTERVAL, || 1).await.is_some());
+        assert!(batch(&lane).await.is_some());
         assert_eq!(began.elapsed(), Duration::ZERO);
+        lane.relieve();
         lane.push(event());
-        assert!(lane.batch(INTERVAL, || 1).await.is_some());
+        assert!(batch(&lane).await.is_some());
         assert_eq!(began.elapsed(), INTERVAL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_holds_events_hears_of_a_reader_that_waits_for_room() {
+        let lane = lane();
+        lane.hurry();
+        let work = lane.work(INTERVAL, true, || 1).await;
+        assert!(matches!(work, Work::Starved));
+        lane.push(event());
+        let work = lane.work(INTERVAL, true, || 1).await;
+        assert!(matches!(work, Work::Send(_)));
+        lane.hurry();
+        lane.relieve();
+        lane.close();
+        assert!(matches!(lane.work(INTERVAL, true, || 1).await, Work::Over));
     }
 
     #[tokio::test(start_paused = true)]
@@ -165,13 +210,10 @@ mod tests {
         for _ in 0..=EVENTS_MAX {
             lane.push(event());
         }
-        assert_eq!(
-            lane.batch(INTERVAL, || 1).await.unwrap().events.len(),
-            EVENTS_MAX
-        );
+        assert_eq!(batch(&lane).await.unwrap().events.len(), EVENTS_MAX);
         lane.close();
-        assert_eq!(lane.batch(INTERVAL, || 1).await.unwrap().events.len(), 1);
-        assert!(lane.batch(INTERVAL, || 1).await.is_none());
+        assert_eq!(batch(&lane).await.unwrap().events.len(), 1);
+        assert!(batch(&lane).await.is_none());
         assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }

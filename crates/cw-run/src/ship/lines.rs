@@ -18,8 +18,8 @@ struct Side {
     assembler: Assembler,
     /// The piece before was not the end of its line.
     open: bool,
-    /// When a line came last.
-    last: Instant,
+    /// When the event began that waits for more lines.
+    since: Instant,
 }
 
 impl Lines {
@@ -28,7 +28,7 @@ impl Lines {
             decoder: Decoder::default(),
             assembler: Assembler::new(start.cloned()),
             open: false,
-            last: Instant::now(),
+            since: Instant::now(),
         };
         Self {
             stdout: side(),
@@ -46,7 +46,10 @@ impl Lines {
     /// Reads a line; `place` is the one behind it.
     pub(super) fn read(&mut self, line: &LogLine, place: Option<LogPosition>) -> Line {
         let side = self.side(line.stream);
-        let text = side.decoder.decode(&line.bytes, line.partial);
+        // The last words of a container have no newline either: the place behind them is one
+        // between lines.
+        let is_cut = line.partial && place.is_none_or(|place| place.offset > 0);
+        let text = side.decoder.decode(&line.bytes, is_cut);
         let mark = place.map(|mut place| {
             // What waits for the next piece is not in this event.
             place.offset = place.offset.saturating_sub(side.decoder.waiting() as u64);
@@ -55,7 +58,7 @@ impl Lines {
                 place,
             }
         });
-        let continues = std::mem::replace(&mut side.open, line.partial);
+        let continues = std::mem::replace(&mut side.open, is_cut);
         let time = line
             .timestamp
             .map_or_else(crate::clock::now_ms, |time| time.millis());
@@ -70,24 +73,28 @@ impl Lines {
     /// Takes a line; what comes out, and what needs not be held any more.
     pub(super) fn push(&mut self, source: Source, line: Line) -> (Vec<Event>, usize) {
         let side = self.side(source);
-        side.last = Instant::now();
-        side.assembler.push(line)
+        let was_waiting = side.assembler.is_waiting();
+        let (events, given_back) = side.assembler.push(line);
+        if !was_waiting || !events.is_empty() {
+            side.since = Instant::now();
+        }
+        (events, given_back)
     }
 
-    /// When a line came last in a stream whose lines wait for more of their event, the longest ago.
+    /// When the oldest event began that waits for more lines.
     pub(super) fn oldest_waiting(&self) -> Option<Instant> {
         let waiting = [&self.stdout, &self.stderr].into_iter();
         let waiting = waiting.filter(|side| side.assembler.is_waiting());
-        waiting.map(|side| side.last).min()
+        waiting.map(|side| side.since).min()
     }
 
-    /// The events that wait for more lines since then or longer, and what needs not be held any
+    /// The events that have waited for more lines since then or longer, and what needs not be held any
     /// more.
     pub(super) fn flush(&mut self, since: Instant) -> (Vec<(Source, Event)>, usize) {
         let (mut events, mut given_back) = (Vec::new(), 0);
         for source in [Source::Stdout, Source::Stderr] {
             let side = self.side(source);
-            if side.last > since || !side.assembler.is_waiting() {
+            if side.since > since || !side.assembler.is_waiting() {
                 continue;
             }
             let (event, back) = side.assembler.flush();
@@ -111,6 +118,38 @@ mod tests {
             bytes: bytes.into(),
             partial,
         }
+    }
+
+    fn between_lines() -> Option<LogPosition> {
+        Some(LogPosition {
+            nanos: 5_000_000,
+            lines: 1,
+            offset: 0,
+        })
+    }
+
+    #[test]
+    fn last_words_without_a_newline_are_not_joined_to_the_next_run() {
+        let mut lines = Lines::new(None);
+        let last = lines.read(&piece(b"no end\xe2\x82", true), between_lines());
+        assert_eq!(&*last.text, "no end\u{fffd}");
+        let next = lines.read(&piece(b"next", false), between_lines());
+        assert_eq!((&*next.text, next.continues), ("next", false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn event_that_goes_on_and_on_is_flushed_by_its_age() {
+        let start = LineStart::pattern("^NEVER").unwrap();
+        let mut lines = Lines::new(Some(&start));
+        let began = Instant::now();
+        for _ in 0..3 {
+            let line = lines.read(&piece(b"more", false), between_lines());
+            assert!(lines.push(Source::Stdout, line).0.is_empty());
+            tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        }
+        assert_eq!(lines.oldest_waiting(), Some(began));
+        let (events, _) = lines.flush(began);
+        assert_eq!(events[0].1.message, "more\nmore\nmore");
     }
 
     #[test]

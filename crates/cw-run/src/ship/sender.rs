@@ -1,6 +1,7 @@
 //! Sends the events of one lane, one request after another, until each was accepted or came to
 //! another end that is counted and told.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use super::hint::hint;
-use super::lane::Lane;
+use super::lane::{Lane, Work};
 use super::patience::{Patience, Reason};
 use super::target::Target;
 use super::{Dropped, IN_FLIGHT, Shipping};
@@ -25,10 +26,6 @@ use crate::verdict::Verdict;
 
 /// How often those are tried again that were refused alone for an unknown reason.
 const PARKED_FOR: Duration = Duration::from_secs(3600);
-/// So many of them are kept, in so small a part of what the container may hold: they must not keep
-/// the lines behind them from being read.
-const PARKED_MAX: usize = 1000;
-const PARKED_SHARE: usize = 4;
 
 pub(super) struct Sender<S> {
     shipping: Arc<Shipping<S>>,
@@ -40,7 +37,8 @@ pub(super) struct Sender<S> {
     alarmed: bool,
     /// Behind all that was sent.
     places: Places,
-    parked: Vec<Event>,
+    /// Those that were refused alone for an unknown reason, bounded by the share.
+    parked: VecDeque<Event>,
     parked_at: Instant,
 }
 
@@ -60,7 +58,7 @@ impl<S: LogsService> Sender<S> {
             patience: Patience::default(),
             alarmed: false,
             places: Places::default(),
-            parked: Vec::new(),
+            parked: VecDeque::new(),
             parked_at: Instant::now(),
         }
     }
@@ -69,12 +67,15 @@ impl<S: LogsService> Sender<S> {
         self.make_ready().await;
         loop {
             let try_at = self.parked_at + PARKED_FOR;
+            let holds = !self.parked.is_empty();
+            let interval = self.shipping.flush_interval;
             tokio::select! {
-                batch = self.lane.batch(self.shipping.flush_interval, now_ms) => match batch {
-                    Some(batch) => self.send(batch).await,
-                    None => break,
+                work = self.lane.work(interval, holds, now_ms) => match work {
+                    Work::Send(batch) => self.send(batch).await,
+                    Work::Starved => self.make_room().await,
+                    Work::Over => break,
                 },
-                () = sleep_until(try_at), if !self.parked.is_empty() => self.try_parked().await,
+                () = sleep_until(try_at), if holds => self.try_parked().await,
             }
         }
         self.try_parked().await;
@@ -91,8 +92,13 @@ impl<S: LogsService> Sender<S> {
         self.drop_all(Dropped::TooNew, &too_new);
         self.deliver(events).await;
         self.lane.sent();
+        self.target.retain(&self.shipping).await;
         self.places.advance(places);
-        // A run that goes on from the checkpoint has those that are parked in its way again.
+        self.remember().await;
+    }
+
+    /// A run that goes on from the checkpoint has those that are parked in its way again.
+    async fn remember(&self) {
         if let Some(checkpoint) = self
             .shipping
             .checkpoint
@@ -113,9 +119,7 @@ impl<S: LogsService> Sender<S> {
                     self.account(logs, rejected);
                 }
                 Err(refused) => {
-                    if refused.failure.kind == RequestErrorKind::NoResponse {
-                        self.shipping.tally.unanswered(lines(logs));
-                    }
+                    self.note(&refused, logs);
                     let step = delivery.refused(refused.verdict());
                     self.take(step, &refused, &events).await;
                 }
@@ -132,19 +136,11 @@ impl<S: LogsService> Sender<S> {
             if self.parked.is_empty() {
                 self.parked_at = Instant::now();
             }
-            self.parked.push(event);
-        }
-        // They hold memory that others need: who is refused for so long is dropped at last.
-        let excess = self.parked.len().saturating_sub(PARKED_MAX);
-        let dropped: Vec<_> = self.parked.drain(..excess).collect();
-        self.drop_all(Dropped::Refused, &dropped);
-        let held = |parked: &[Event]| parked.iter().map(|event| event.cost).sum::<usize>();
-        while held(&self.parked) > self.lane.share.all() / PARKED_SHARE {
-            let first = self.parked.remove(0);
-            self.drop_all(Dropped::Refused, &[first]);
+            self.parked.push_back(event);
         }
         // Whatever became of its events, the service answers.
         self.shipping.tally.settled();
+        self.patience.over();
     }
 
     async fn put(&self, logs: &[Event]) -> Result<Rejected, Refused> {
@@ -290,22 +286,58 @@ impl<S: LogsService> Sender<S> {
         sleep(delay).await;
     }
 
+    /// Tries each of the parked ones.
     async fn try_parked(&mut self) {
         self.parked_at = Instant::now();
-        for event in std::mem::take(&mut self.parked) {
-            let logs = std::slice::from_ref(&event);
-            match self.put(logs).await {
-                Ok(rejected) => self.account(logs, rejected),
+        for _ in 0..self.parked.len() {
+            let _still_refused = self.try_next_parked().await;
+        }
+        self.remember().await;
+    }
+
+    /// The parked ones take the room that the reader waits for: nothing is dropped for that, so
+    /// they are tried one after another, at longer and longer intervals.
+    async fn make_room(&mut self) {
+        match self.try_next_parked().await {
+            Some(refused) => self.wait(Reason::Held, None, &refused).await,
+            None => self.remember().await,
+        }
+    }
+
+    /// Tries the one that waits longest; the refusal if it is parked again.
+    async fn try_next_parked(&mut self) -> Option<Refused> {
+        let alone = [self.parked.pop_front()?];
+        let mut delivery = Delivery::new(alone.len());
+        while delivery.part().is_some() {
+            match self.put(&alone).await {
+                Ok(rejected) => {
+                    delivery.accepted();
+                    self.account(&alone, rejected);
+                }
                 Err(refused) => {
-                    self.shipping.tally.failed();
-                    warn!(
-                        error = chain(&refused.failure),
-                        event = redacted_prefix(&event.message),
-                        "event refused again"
-                    );
-                    self.parked.push(event);
+                    self.note(&refused, &alone);
+                    let verdict = refused.verdict();
+                    if matches!(verdict, Verdict::Unknown { .. }) {
+                        self.shipping.tally.failed();
+                        warn!(
+                            error = chain(&refused.failure),
+                            event = redacted_prefix(&alone[0].message),
+                            "event refused again"
+                        );
+                        self.parked.extend(alone);
+                        return Some(refused);
+                    }
+                    let step = delivery.refused(verdict);
+                    self.take(step, &refused, &alone).await;
                 }
             }
+        }
+        None
+    }
+
+    fn note(&self, refused: &Refused, logs: &[Event]) {
+        if refused.failure.kind == RequestErrorKind::NoResponse {
+            self.shipping.tally.unanswered(lines(logs));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Streams that are sent to, and how they come to be.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diagnostics::chain;
 use tracing::{info, warn};
@@ -10,7 +10,7 @@ use super::Shipping;
 use crate::cloudwatch_manager::{
     LogsService, Refused, StreamName, create_cloudwatch_log_group, create_cloudwatch_log_stream,
 };
-use crate::verdict::Verdict;
+use crate::verdict::{Operation, Verdict, verdict};
 
 /// A stream that is sent to, whoever does.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Target {
 #[derive(Debug, Default)]
 pub(super) struct Destinations {
     targets: Mutex<HashMap<StreamName, Arc<Target>>>,
-    /// Groups whose retention was set, or could not be.
+    /// Groups whose retention was set, or cannot be.
     retained: Mutex<HashSet<String>>,
 }
 
@@ -42,12 +42,8 @@ impl Destinations {
         target.clone()
     }
 
-    /// Whether the retention of this group is still to be set; once.
-    fn is_to_retain(&self, group: &str) -> bool {
-        self.retained
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(group.to_owned())
+    fn retained(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.retained.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -69,16 +65,37 @@ impl Target {
             result => result?,
         }
         *is_there = true;
-        if let Some(days) = shipping.group.retention_days
-            && shipping.destinations.is_to_retain(group)
-            && let Err(failure) = service.put_retention(group, days).await
-        {
-            let error = chain(&failure);
-            warn!(
-                group,
-                error, "cannot set the group's retention, its events are kept as before"
-            );
-        }
+        drop(is_there);
+        self.retain(shipping).await;
         Ok(())
+    }
+
+    /// Sets the group's retention, unless that was done. What may pass is tried again when the next
+    /// batch was sent.
+    pub(super) async fn retain<S: LogsService>(&self, shipping: &Shipping<S>) {
+        let group = &self.name.group;
+        let Some(days) = shipping.group.retention_days else {
+            return;
+        };
+        if shipping.destinations.retained().contains(group) {
+            return;
+        }
+        let Err(failure) = shipping.service.put_retention(group, days).await else {
+            shipping.destinations.retained().insert(group.clone());
+            return;
+        };
+        let error = chain(&failure);
+        match verdict(Operation::PutRetention, &failure) {
+            Verdict::Retry { .. } | Verdict::Throttled { .. } => {
+                warn!(group, error, "the group's retention is not set yet");
+            }
+            _ => {
+                shipping.destinations.retained().insert(group.clone());
+                warn!(
+                    group,
+                    error, "cannot set the group's retention, its events are kept as before"
+                );
+            }
+        }
     }
 }

@@ -367,3 +367,86 @@ async fn containers_that_share_a_stream_send_one_request_at_a_time() {
     assert_eq!(world.messages().len(), 75_000);
     assert_eq!(world.shipping.service.most_at_once(), 1);
 }
+
+#[tokio::test]
+async fn parked_events_that_fill_the_memory_hold_the_rest_back_and_are_not_dropped() {
+    let world = World::new(&["--buffer-bytes", "4MiB"], Container::named("web")).await;
+    let met = Arc::new(AtomicUsize::new(0));
+    let counted = met.clone();
+    world.shipping.service.rule(move |_, events| {
+        let is_bad = events.iter().any(|event| event.message.starts_with("bad"));
+        let passes = is_bad && events.len() == 1 && counted.load(Ordering::Relaxed) >= 26;
+        (is_bad && !passes).then(|| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            refusal(400, "SomethingNew")
+        })
+    });
+    let bad = format!("bad{}\n", "x".repeat(900_000));
+    for number in 0..6 {
+        world.web.stdout(format!("good {number}\n"));
+        world.web.stdout(&bad);
+    }
+    world.web.exit(0);
+    world.ship().await;
+    let summary = world.shipping.tally.summary();
+    assert_eq!((world.messages().len(), summary.refused), (12, 0));
+    assert!(world.shipping.budget.most() <= 4 << 20);
+    assert_eq!(world.shipping.budget.held(), 0);
+}
+
+#[tokio::test]
+async fn refusal_of_everything_that_begins_within_a_batch_is_held_and_drops_nothing() {
+    let world = World::new(&[], Container::named("web")).await;
+    let puts = AtomicUsize::new(0);
+    world.shipping.service.rule(move |operation, _| {
+        let is_put = operation == Operation::PutEvents;
+        let number = puts.fetch_add(usize::from(is_put), Ordering::Relaxed);
+        (is_put && number != 4 && number < 36).then(|| refusal(404, ""))
+    });
+    world.say(0..8000);
+    world.web.exit(0);
+    world.ship().await;
+    assert_eq!(world.messages(), numbered(0..8000));
+    let summary = world.shipping.tally.summary();
+    assert_eq!((summary.refused, summary.lines_held()), (0, 0));
+    assert!(summary.requests < 60, "{}", summary.requests);
+}
+
+#[tokio::test]
+async fn event_that_is_refused_for_two_reasons_is_dropped_once() {
+    let world = World::new(&[], Container::named("web")).await;
+    let tries = AtomicUsize::new(0);
+    world.shipping.service.rule(move |operation, events| {
+        let has_bad = events.iter().any(|event| event.message == "line 0");
+        let is_put = operation == Operation::PutEvents;
+        let is_late = tries.fetch_add(usize::from(is_put), Ordering::Relaxed) > 7;
+        match (is_put, has_bad, is_late) {
+            (true, true, _) => Some(refusal(400, "InvalidParameterException")),
+            (true, false, false) => Some(refusal(400, "SomethingNew")),
+            _ => None,
+        }
+    });
+    world.say(0..2);
+    world.web.exit(0);
+    world.ship().await;
+    let summary = world.shipping.tally.summary();
+    assert_eq!(
+        (summary.refused, summary.lines, summary.lines_held()),
+        (1, 1, 0)
+    );
+    assert_eq!(world.shipping.budget.held(), 0);
+}
+
+#[tokio::test]
+async fn many_containers_do_not_make_each_slow() {
+    let mut world = World::new(&[], Container::named("web")).await;
+    let shipping = Arc::get_mut(&mut world.shipping).unwrap();
+    shipping.flush_interval = Duration::from_secs(60);
+    let share = || budget::Share::new(&world.shipping.budget);
+    let _others: Vec<_> = (0..99).map(|_| share()).collect();
+    let line = format!("{}\n", "x".repeat(100));
+    world.web.stdout(line.repeat(3000));
+    world.web.exit(0);
+    world.ship().await;
+    assert_eq!(world.messages().len(), 3000);
+}

@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cloudwatch_local::Fault;
+use docker_local::{Container, Stream};
 
-use crate::support::{World, end, numbered, signal, text};
+use crate::support::{World, a_minute_ago, end, eventually, numbered, signal, text};
 
 /// How often it is killed; more in a soak.
 fn kills() -> usize {
@@ -174,4 +175,114 @@ async fn attached_container_goes_on_where_it_was_left_and_outages_double_nothing
     web.exit(0);
     assert_eq!(end(child).await.code, Some(0));
     assert_eq!(world.messages(), numbered(0..20));
+}
+
+/// What the file says of a place in this stream.
+fn has_place(path: &std::path::Path, stream: &str) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|text| text.contains(&format!("{stream}=")))
+}
+
+#[tokio::test]
+async fn stream_of_which_nothing_was_accepted_is_shipped_from_its_first_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job");
+    let words = [
+        "attach",
+        "web",
+        "--stderr-stream",
+        "err",
+        "--checkpoint",
+        path.to_str().unwrap(),
+    ];
+    let world = World::new().await;
+    let web = world.engine.add(Container::named("web").running());
+    let then = a_minute_ago();
+    for number in 0..20 {
+        web.log_at(then + number, Stream::Stdout, format!("line {number}\n"));
+        let later = then + 20_000_000_000 + number;
+        web.log_at(later, Stream::Stderr, format!("err {number}\n"));
+    }
+    world.aws.logs().fail_when(|request| {
+        let is_stdout = request.stream.as_deref() == Some("today");
+        (request.operation == "PutLogEvents" && is_stdout).then(Fault::throttling)
+    });
+    let mut child = world.start(&words);
+    eventually("stderr is in the file", || has_place(&path, "stderr")).await;
+    child.start_kill().unwrap();
+    child.wait().await.unwrap();
+    world.aws.logs().heal();
+    let child = world.start(&words);
+    world.arrived(40).await;
+    web.exit(0);
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(world.messages(), numbered(0..20));
+    assert_eq!(ended.logged("summary").unwrap()["gaps"], 0, "{ended:?}");
+}
+
+#[tokio::test]
+async fn unfinished_event_of_a_killed_run_is_shipped_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job");
+    let words = |interval: &'static str| {
+        let path = path.to_str().unwrap();
+        let pattern = [
+            "--multiline-pattern",
+            "^[A-Z]",
+            "--flush-interval",
+            interval,
+        ];
+        [&["attach", "web", "--checkpoint", path], &pattern[..]].concat()
+    };
+    let world = World::new().await;
+    let web = world.engine.add(Container::named("web").running());
+    web.log_at(a_minute_ago(), Stream::Stdout, "START once\n");
+    for number in 0..60 {
+        web.stderr(format!("E {number} {}\n", "x".repeat(60_000)));
+    }
+    let mut child = world.start(&words("60s"));
+    eventually("stderr is in the file", || has_place(&path, "stderr")).await;
+    assert!(!has_place(&path, "stdout"));
+    child.start_kill().unwrap();
+    child.wait().await.unwrap();
+    let child = world.start(&words("100ms"));
+    eventually("the event is there", || {
+        world
+            .messages()
+            .iter()
+            .any(|message| message == "START once")
+    })
+    .await;
+    web.exit(0);
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.logged("summary").unwrap()["gaps"], 0, "{ended:?}");
+}
+
+#[tokio::test]
+async fn tail_of_a_killed_run_is_not_looked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job");
+    let path_text = path.to_str().unwrap();
+    let words = ["attach", "web", "--tail", "0", "--checkpoint", path_text];
+    let world = World::new().await;
+    let web = world.engine.add(Container::named("web").running());
+    world.aws.logs().fail_always(Fault::cut());
+    let mut child = world.start(&words);
+    eventually("it follows", || {
+        let asked = world.engine.requests_to("GET /containers/*/logs");
+        !asked.is_empty()
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    web.stdout(text(0..10));
+    eventually("the floor is in the file", || has_place(&path, "floor")).await;
+    child.start_kill().unwrap();
+    child.wait().await.unwrap();
+    world.aws.logs().heal();
+    let child = world.start(&words);
+    world.arrived(10).await;
+    web.exit(0);
+    assert_eq!(end(child).await.code, Some(0));
+    assert_eq!(world.messages(), numbered(0..10));
 }

@@ -172,25 +172,28 @@ async fn what_cannot_be_shipped_in_time_is_counted_and_stays_with_the_container(
 
 #[tokio::test]
 async fn container_is_stopped_when_nothing_can_be_shipped_if_that_is_asked_for() {
-    let world = World::new().await;
-    world.engine.add_image("fixture:1");
-    world.aws.logs().fail_always(Fault::access_denied());
-    let child = world.start(&[
-        "--on-failure",
-        "stop",
-        "--failure-after",
-        "1s",
-        "--drain-timeout",
-        "1s",
-        "--name",
-        "job",
-        "--",
-        "fixture:1",
-    ]);
-    world.running("job").await.stdout("x\n");
-    let ended = end(child).await;
-    assert_eq!(ended.code, Some(124), "{ended:?}");
-    assert_eq!(world.engine.requests_to("POST /containers/*/stop").len(), 1);
+    // The second lets not even the stream be created.
+    for fault in [Fault::access_denied(), Fault::cut()] {
+        let world = World::new().await;
+        world.engine.add_image("fixture:1");
+        world.aws.logs().fail_always(fault);
+        let child = world.start(&[
+            "--on-failure",
+            "stop",
+            "--failure-after",
+            "1s",
+            "--drain-timeout",
+            "1s",
+            "--name",
+            "job",
+            "--",
+            "fixture:1",
+        ]);
+        world.running("job").await.stdout("x\n");
+        let ended = end(child).await;
+        assert_eq!(ended.code, Some(124), "{ended:?}");
+        assert_eq!(world.engine.requests_to("POST /containers/*/stop").len(), 1);
+    }
 }
 
 #[tokio::test]

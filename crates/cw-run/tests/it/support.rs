@@ -155,3 +155,10 @@ pub(crate) fn numbered(lines: std::ops::Range<usize>) -> Vec<String> {
 pub(crate) fn text(lines: std::ops::Range<usize>) -> String {
     lines.map(|number| format!("line {number}\n")).collect()
 }
+
+/// Nanoseconds since the Unix epoch.
+pub(crate) fn a_minute_ago() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "the engine's log has real times")]
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap().as_nanos() as i64 - 60_000_000_000
+}

@@ -38,6 +38,8 @@ pub(crate) struct Tracker {
     floor: Option<i64>,
     /// Lines of one stream do have the same time.
     twins: bool,
+    /// Streams that are to be read from their first line on, until they have been.
+    unread: [bool; 2],
 }
 
 impl Tracker {
@@ -51,7 +53,13 @@ impl Tracker {
             ],
             floor: cursor.floor.map(Timestamp::nanos),
             twins: false,
+            unread: [false; 2],
         }
+    }
+
+    /// The stream, if it has no place, is to be read from its first line on.
+    pub(crate) fn read_from_first(&mut self, source: Source) {
+        self.unread[source as usize] = self.position(source).is_none();
     }
 
     pub(crate) fn floor(&self) -> Option<Timestamp> {
@@ -65,6 +73,10 @@ impl Tracker {
 
     /// The second from which to read so that nothing is missed; `None` for all.
     pub(crate) fn since(&self) -> Option<i64> {
+        let floor = self.floor.map(|nanos| nanos.div_euclid(SECOND));
+        if self.unread.contains(&true) {
+            return floor;
+        }
         let places = self
             .streams
             .iter()
@@ -72,7 +84,12 @@ impl Tracker {
         places
             .min()
             .map(|nanos| nanos.div_euclid(SECOND) - OVERLAP_SECONDS)
-            .or(self.floor.map(|nanos| nanos.div_euclid(SECOND)))
+            .or(floor)
+    }
+
+    /// Whether the log was read before, or is to be read from some line on.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_place() || self.floor.is_some()
     }
 
     /// Whether anything was delivered.
@@ -132,7 +149,16 @@ impl Tracker {
                 return Verdict::Recount;
             }
         }
-        track.admit(piece, self.floor)
+        let has_place = track.position.is_some();
+        let verdict = track.admit(piece, self.floor);
+        if verdict != Verdict::Skip {
+            // Behind a place that there was, all that the other stream had before it is read.
+            self.unread[piece.source as usize] = false;
+            if has_place {
+                self.unread = [false; 2];
+            }
+        }
+        verdict
     }
 }
 

@@ -101,6 +101,17 @@ impl Follower {
         {
             tracker.set_floor(since.nanos());
         }
+        if let Some(tracker) = &mut tracker
+            && options.unplaced_from_first
+        {
+            let wanted = [
+                (Source::Stdout, options.stdout),
+                (Source::Stderr, options.stderr && !info.tty),
+            ];
+            for (source, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
+                tracker.read_from_first(source);
+            }
+        }
         Ok(Self {
             name: name.to_owned(),
             tty: info.tty,

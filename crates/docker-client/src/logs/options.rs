@@ -32,6 +32,10 @@ pub struct LogOptions {
     pub reconnect_for: Duration,
     /// Go on behind what an earlier stream delivered: its `cursor`.
     pub cursor: Option<LogCursor>,
+    /// A stream that has no place in the cursor is read from its first line on, or from the
+    /// cursor's floor; default: from where the other stream is. For cursors that were put together
+    /// of what a reader has done with the lines, and not taken from its stream.
+    pub unplaced_from_first: bool,
 }
 
 impl Default for LogOptions {
@@ -48,6 +52,7 @@ impl Default for LogOptions {
             follow_restarts: false,
             reconnect_for: Duration::from_secs(600),
             cursor: None,
+            unplaced_from_first: false,
         }
     }
 }

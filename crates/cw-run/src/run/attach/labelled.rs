@@ -1,10 +1,11 @@
 //! All containers that carry some labels, and those to come.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use docker_client::{
-    ContainerState, DockerClientError, Event, EventItem, EventOptions, EventStream, ListOptions,
-    LogCursor, Timestamp,
+    ContainerState, ContainerSummary, DockerClientError, Event, EventItem, EventOptions,
+    EventStream, ListOptions, LogCursor, Timestamp,
 };
 use futures_util::StreamExt;
 use tokio::sync::watch;
@@ -19,6 +20,10 @@ use crate::cloudwatch_manager::LogsService;
 use crate::docker_manager as manager;
 use crate::failure::{RunError, exit};
 use crate::ship::Begin;
+
+/// An engine that is busy or away is asked again after so long, then less and less often.
+const AGAIN: Duration = Duration::from_millis(500);
+const AGAIN_MAX: Duration = Duration::from_secs(30);
 
 /// The containers that are followed, each by a task. One that ends is taken up again when it is
 /// started again.
@@ -89,7 +94,7 @@ impl<'a, S: LogsService> Labelled<'a, S> {
                 Some(ended) = self.tasks.join_next() => self.note(ended).await,
                 event = events.next() => match event {
                     Some(Ok(EventItem::Event(event))) => self.hear(event).await,
-                    Some(Ok(EventItem::Resync)) => self.take_up_listed(true).await?,
+                    Some(Ok(EventItem::Resync)) => self.catch_up().await?,
                     Some(Err(error)) => return Err(manager::docker("hear of containers")(error)),
                     None => return Ok(()),
                 },
@@ -143,6 +148,28 @@ impl<'a, S: LogsService> Labelled<'a, S> {
         Ok(())
     }
 
+    /// After a gap in the events. The engine has just come back, and may be busy.
+    async fn catch_up(&mut self) -> Result<(), RunError> {
+        let mut stop = self.session.stop.clone();
+        let mut delay = AGAIN;
+        loop {
+            match self.take_up_listed(true).await {
+                Err(failure) if is_transient(&failure) => {
+                    let error = diagnostics::chain(&failure);
+                    warn!(
+                        error,
+                        "cannot list the containers, the engine is asked again"
+                    );
+                }
+                result => return result,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(delay) => delay = (delay * 2).min(AGAIN_MAX),
+                () = stop.asked() => return Ok(()),
+            }
+        }
+    }
+
     /// After a gap in the events also those that have ended meanwhile.
     async fn take_up_listed(&mut self, also_ended: bool) -> Result<(), RunError> {
         let options = ListOptions::new(also_ended);
@@ -156,11 +183,32 @@ impl<'a, S: LogsService> Labelled<'a, S> {
             let is_new = container.created.nanos() + 1_000_000_000 > self.since.nanos();
             let has_run = is_new && container.state != Created;
             let is_known = self.ended.contains_key(&container.id);
-            if is_running || has_run && !is_known {
+            let is_wanted = is_running
+                || has_run && !is_known
+                || also_ended && self.has_run_again(&container).await?;
+            if is_wanted {
                 self.take_up(container.id, self.tail.filter(|_| !is_new));
             }
         }
         Ok(())
+    }
+
+    /// Whether one that does not run was started behind what is known of it.
+    async fn has_run_again(&self, container: &ContainerSummary) -> Result<bool, RunError> {
+        if self.followed.contains(&container.id) {
+            return Ok(false);
+        }
+        let started = match self.session.docker.get_container_info(&container.id).await {
+            Ok(info) => info.started,
+            Err(DockerClientError::ContainerNotFound { .. }) => return Ok(false),
+            Err(error) => return Err(manager::docker("look at the container")(error)),
+        };
+        let read_to = self.ended.get(&container.id).and_then(|place| {
+            let places = [place.stdout, place.stderr].into_iter().flatten();
+            places.map(|place| place.nanos).max()
+        });
+        let known = read_to.unwrap_or(self.since.nanos());
+        Ok(started.is_some_and(|started| started.nanos() > known))
     }
 
     /// Begins to ship one; one that is being shipped is taken up again at its end.
@@ -182,7 +230,7 @@ impl<'a, S: LogsService> Labelled<'a, S> {
         let begin = Begin {
             cursor: self.ended.remove(&id),
             tail,
-            restarts: false,
+            ..Begin::default()
         };
         let session = self.session.clone();
         let halt = self.halt.subscribe();
@@ -223,12 +271,36 @@ impl<'a, S: LogsService> Labelled<'a, S> {
 async fn ship<S: LogsService>(
     session: Session<S>,
     id: String,
-    begin: Begin,
+    mut begin: Begin,
     mut halt: watch::Receiver<bool>,
 ) -> Shipped {
     let mut place = None;
-    let result = follow(&session, &id, begin, &mut halt, &mut place).await;
-    Shipped { id, place, result }
+    let mut delay = AGAIN;
+    loop {
+        let result = follow(&session, &id, begin.clone(), &mut halt, &mut place).await;
+        let failure = match result {
+            Err(failure) if is_transient(&failure) && !*halt.borrow() => failure,
+            result => return Shipped { id, place, result },
+        };
+        warn!(
+            id,
+            error = diagnostics::chain(&failure),
+            "cannot read the container's log, the engine is asked again"
+        );
+        if place.is_some() && place != begin.cursor {
+            begin.cursor = place.clone();
+            delay = AGAIN;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(delay) => delay = (delay * 2).min(AGAIN_MAX),
+            () = halted(&mut halt) => {}
+        }
+    }
+}
+
+/// The engine may be over it in a while.
+fn is_transient(failure: &RunError) -> bool {
+    matches!(failure, RunError::Docker { source, .. } if source.is_transient())
 }
 
 async fn follow<S: LogsService>(
@@ -261,7 +333,7 @@ async fn follow<S: LogsService>(
             (&mut following.shipped).await
         }
     };
-    *place = following.followed.place();
+    *place = following.followed.place().or(place.take());
     match shipped {
         Ok(_) => Ok(()),
         Err(DockerClientError::ContainerNotFound { .. }) => {

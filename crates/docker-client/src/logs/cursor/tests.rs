@@ -252,3 +252,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn stream_without_a_place_is_read_from_its_first_line_until_it_was() {
+    let cursor = "stderr=9000000000:1:0".parse().unwrap();
+    let mut tracker = Tracker::new(Some(&cursor));
+    assert_eq!(tracker.since(), Some(7));
+    tracker.read_from_first(Source::Stdout);
+    tracker.read_from_first(Source::Stderr);
+    assert_eq!(tracker.since(), None);
+    tracker.read_again();
+    assert_eq!(read(&mut tracker, &[(5, "a")]), texts(&["a"]));
+    let mut old = piece(Source::Stderr, 8_000_000_000, "b");
+    assert_eq!(tracker.admit(&mut old, true), Verdict::Skip);
+    assert_eq!(tracker.since(), Some(-2));
+}
+
+#[test]
+fn stream_that_says_nothing_is_read_from_its_first_line_once() {
+    let cursor = "stderr=9000000000:1:0 floor=4000000000".parse().unwrap();
+    let mut tracker = Tracker::new(Some(&cursor));
+    tracker.read_from_first(Source::Stdout);
+    assert_eq!(tracker.since(), Some(4));
+    tracker.read_again();
+    let mut old = piece(Source::Stderr, 9_000_000_000, "a");
+    assert_eq!(tracker.admit(&mut old, true), Verdict::Skip);
+    assert_eq!(tracker.since(), Some(4));
+    let mut new = piece(Source::Stderr, 12_000_000_000, "b");
+    assert!(matches!(
+        tracker.admit(&mut new, true),
+        Verdict::Deliver | Verdict::DeliverAfter(_)
+    ));
+    assert_eq!(tracker.since(), Some(10));
+}

@@ -57,8 +57,7 @@ impl Follower {
     fn admit(&mut self, mut piece: Piece, batch: &mut Batch) {
         let mut place = None;
         if let Some(tracker) = &mut self.tracker {
-            if self.options.tail.is_some() && tracker.floor().is_none() && tracker.since().is_none()
-            {
+            if self.options.tail.is_some() && !tracker.has_begun() {
                 tracker.set_floor(piece.nanos);
             }
             if self.tty && piece.ends && piece.partial {

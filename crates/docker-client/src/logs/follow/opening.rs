@@ -27,13 +27,14 @@ impl Follower {
         let mut again = None;
         if let Some(tracker) = &mut self.tracker
             && (self.opened || self.options.cursor.is_some())
-            && let Some(since) = tracker.since()
+            && tracker.has_begun()
         {
             tracker.read_again();
             request.tail = None;
-            let since = since.saturating_mul(1_000_000_000);
-            request.since = Some(Timestamp::from_nanos(since));
-            again = tracker.has_place().then_some(since);
+            let since = tracker.since();
+            let since = since.map(|seconds| seconds.saturating_mul(1_000_000_000));
+            request.since = since.map(Timestamp::from_nanos);
+            again = since.filter(|_| tracker.has_place());
         }
         let mut options = self.options.clone();
         if let Phase::Last { until: Some(until) } = self.phase {
@@ -66,7 +67,7 @@ impl Follower {
         if let Some(tracker) = &mut self.tracker
             && self.options.tail == Some(0)
             && !self.opened
-            && tracker.since().is_none()
+            && !tracker.has_begun()
             && let Some(now) = date(answer.headers())
         {
             tracker.set_floor(now);
