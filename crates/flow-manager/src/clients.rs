@@ -30,9 +30,13 @@ pub(crate) enum Packet {
 }
 
 impl Packet {
+    /// An acknowledgement costs nothing: it is the object of the event right before it, whose
+    /// cost is for both. So an answer that found room is never without it.
     fn cost(&self) -> usize {
-        let (Self::Event(_, data) | Self::Ack(_, data)) = self;
-        data.get().len() + COST
+        match self {
+            Self::Event(_, data) => data.get().len() + COST,
+            Self::Ack(..) => 0,
+        }
     }
 }
 
@@ -113,7 +117,7 @@ impl Client {
             return false;
         }
         let cost = packet.cost();
-        if queue.bytes + cost > QUEUE_MAX && !queue.packets.is_empty() {
+        if cost > 0 && queue.bytes + cost > QUEUE_MAX && !queue.packets.is_empty() {
             *queue = Queue {
                 overflowed: true,
                 ..Queue::default()
@@ -258,7 +262,7 @@ mod tests {
         let (client, narrow) = (client(), Narrow::default());
         let big: Arc<RawValue> = raw(&"x".repeat(1024 * 1024)).into();
         for _ in 0..3 {
-            assert!(client.push(Packet::Ack(1, big.clone())));
+            assert!(client.push(Packet::Event("e", big.clone())));
         }
         assert!(!client.push(Packet::Event("e", big.clone())));
         assert!(!client.push(Packet::Event("e", raw(&1).into())));
@@ -271,6 +275,18 @@ mod tests {
             ),
             (1, 0)
         );
+    }
+
+    #[test]
+    fn answer_and_its_acknowledgement_find_room_together() {
+        let client = client();
+        for megabytes in [3, 5] {
+            client.lock().packets.clear();
+            client.lock().bytes = 0;
+            let answer: Arc<RawValue> = raw(&"x".repeat(megabytes << 20)).into();
+            assert!(client.push(Packet::Event("resumed", answer.clone())));
+            assert!(client.push(Packet::Ack(1, answer)), "{megabytes} MiB");
+        }
     }
 
     #[test]
