@@ -105,7 +105,7 @@ impl fmt::Debug for ContainerManager {
 /// The time in which an operation has its container for itself.
 struct Held {
     id: String,
-    _turns: (Turn, Option<Turn>),
+    _turn: Turn,
     _gate: OwnedRwLockReadGuard<()>,
 }
 
@@ -218,7 +218,7 @@ impl ContainerManager {
         Fut: Future<Output = Result<T, Failure>> + Send,
         T: Send,
     {
-        let key = self.resolve(name).unwrap_or_else(|_| name.to_owned());
+        let key = self.inner.lock().queue(name);
         let begun = self.inner.begin(&key);
         let (manager, name) = (self.clone(), name.to_owned());
         async move {
@@ -229,6 +229,7 @@ impl ContainerManager {
     }
 
     /// Waits for the turn. What was asked for before may have made the container, or removed it.
+    /// One that waits in another queue is not the one that was meant: it got the name since.
     async fn hold(
         &self,
         gate: OwnedRwLockReadGuard<()>,
@@ -238,19 +239,12 @@ impl ContainerManager {
     ) -> Result<Held, Failure> {
         turn.come().await;
         let id = self.resolve(name)?;
-        let second = match id == key {
-            true => None,
-            false => {
-                let mut second = self.inner.turns.take(&id)?;
-                second.come().await;
-                // It may have gone meanwhile.
-                self.resolve(&id)?;
-                Some(second)
-            }
-        };
+        if self.inner.lock().queue(&id) != key {
+            return Err(Failure::no_container(name));
+        }
         Ok(Held {
             id,
-            _turns: (turn, second),
+            _turn: turn,
             _gate: gate,
         })
     }

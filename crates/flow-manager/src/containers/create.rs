@@ -27,14 +27,16 @@ impl ContainerManager {
         config: ContainerConfig,
     ) -> impl Future<Output = Result<ContainerInfo, Failure>> + Send + use<> {
         // One without a name waits for nobody.
-        let key = config.name.clone();
-        let key = key.unwrap_or_else(|| format!("/{:016x}", rand::random::<u64>()));
+        let key = match &config.name {
+            Some(name) => self.inner.lock().queue(name),
+            None => format!("/{:016x}", rand::random::<u64>()),
+        };
         let begun = self.inner.begin(&key);
         let inner = self.inner.clone();
         async move {
             let (_gate, mut turn) = begun?;
             turn.come().await;
-            inner.create(config).await
+            inner.create(config, key).await
         }
     }
 
@@ -56,7 +58,11 @@ impl ContainerManager {
 }
 
 impl Inner {
-    async fn create(self: &Arc<Self>, config: ContainerConfig) -> Result<ContainerInfo, Failure> {
+    async fn create(
+        self: &Arc<Self>,
+        config: ContainerConfig,
+        queue: String,
+    ) -> Result<ContainerInfo, Failure> {
         self.engine.client()?;
         self.policy.check(&config)?;
         if let Some(name) = &config.name
@@ -78,7 +84,7 @@ impl Inner {
             folder: folder.clone(),
         };
         let request = self.policy.request(&config, mounts, &placement);
-        match self.create_in(&folder, request, config).await {
+        match self.create_in(&folder, request, config, queue).await {
             Ok(info) => Ok(info),
             Err(failure) => {
                 self.discard(&folder).await;
@@ -92,6 +98,7 @@ impl Inner {
         folder: &str,
         request: CreateContainer,
         config: ContainerConfig,
+        queue: String,
     ) -> Result<ContainerInfo, Failure> {
         let id = self.ask_for(request).await?;
         let asked = Moment::now().0;
@@ -116,6 +123,7 @@ impl Inner {
             .setup_socket(&id, &self.store.folder(folder))
             .await?;
         let entry = Entry {
+            queue,
             as_of: asked,
             state: info.state,
             health: info.health.into(),

@@ -309,6 +309,35 @@ async fn operations_on_one_container_are_done_in_the_order_of_the_calls() {
 }
 
 #[tokio::test]
+async fn order_of_operations_outlives_the_creation_and_the_removal_of_a_container() {
+    let fixture = Fixture::start().await;
+    let (manager, engine) = (&fixture.manager, &fixture.engine);
+    let delay = Fault::delay(Duration::from_millis(200));
+    engine.fail_next("POST /containers/*/start", [delay]);
+    let create = tokio::spawn(manager.create_container(config("web")));
+    let start = tokio::spawn(manager.start_container("web"));
+    let restart = tokio::spawn(manager.restart_container("web", Duration::ZERO));
+    // The container is there when the last is asked for, and has an id.
+    engine
+        .requests_at_least("POST /containers/*/start", 1)
+        .await;
+    manager.stop_container("web", Duration::ZERO).await.unwrap();
+    for earlier in [start, restart] {
+        earlier.await.unwrap().unwrap();
+    }
+    let id = create.await.unwrap().unwrap().id;
+    assert_eq!(
+        engine.container("web").unwrap().state(),
+        Some(State::Exited)
+    );
+    let delete = manager.delete_container(&id[..12], false);
+    let create = manager.create_container(config("web"));
+    let (created, deleted) = tokio::join!(create, delete);
+    assert_eq!(deleted.unwrap(), id);
+    assert_ne!(created.unwrap().id, id);
+}
+
+#[tokio::test]
 async fn failed_create_leaves_nothing_behind() {
     let fixture = Fixture::start().await;
     let engine = &fixture.engine;
