@@ -13,7 +13,7 @@ use crate::model::ContainerConfig;
 mod path;
 mod pattern;
 
-pub use path::{PathError, resolve_below};
+pub use path::{PathError, open_below, resolve_below};
 pub use pattern::{ImagePattern, PatternError};
 
 /// The variable that tells a flow where its socket is.

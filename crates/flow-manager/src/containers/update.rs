@@ -16,7 +16,7 @@ use super::store::Wish;
 use super::{ContainerManager, Inner};
 use crate::failure::{ErrorCode, Failure};
 use crate::model::{ContainerHealth, ContainerState, ContainerStatus};
-use crate::policy::{CODE_DIR_LABEL, resolve_below};
+use crate::policy::{CODE_DIR_LABEL, open_below};
 
 mod pack;
 mod target;
@@ -92,9 +92,9 @@ impl Inner {
         let (code, name) = (code_path.to_owned(), update.folder.clone());
         let packed = self.on_disk(move |inner| {
             let forbidden = &inner.policy.forbidden;
-            let code = resolve_below(&code, &inner.policy.code_roots, forbidden)
-                .map_err(PackError::Path)?;
-            pack::pack(&code, &name, CODE_MAX, FILES_MAX)
+            let code =
+                open_below(&code, &inner.policy.code_roots, forbidden).map_err(PackError::Path)?;
+            pack::pack(code, &name, CODE_MAX, FILES_MAX)
         });
         let new = packed.await?.map_err(|error| {
             let path = diagnostics::redacted_prefix(code_path);
@@ -168,10 +168,10 @@ impl Inner {
         let archive = self.engine.client()?.get_archive(id, target, limits).await;
         let read = async {
             let pieces: Vec<Bytes> = archive?.try_collect().await?;
-            Ok::<_, DockerClientError>(pieces.concat())
+            Ok::<_, DockerClientError>(pieces)
         };
         match read.await {
-            Ok(tar) => Ok(pack::as_replacement(folder, &tar)),
+            Ok(pieces) => Ok(pack::as_replacement(folder, &pieces)),
             Err(
                 error @ (DockerClientError::TooLarge { .. }
                 | DockerClientError::PathNotFound { .. }),
