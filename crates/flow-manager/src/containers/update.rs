@@ -9,7 +9,7 @@ use bollard::query_parameters::UploadToContainerOptions;
 use bytes::Bytes;
 use docker_client::{ArchiveLimits, DockerClientError};
 use futures_util::TryStreamExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
 use super::store::Wish;
@@ -31,6 +31,9 @@ const FILES_MAX: u64 = 20_000;
 const COME_UP: Duration = Duration::from_secs(30);
 /// How long one that is neither must run.
 const RUN_FOR: Duration = Duration::from_secs(10);
+/// How long the engine may take for one of the calls that docker-client does not have in this
+/// form: it unpacks 64 MiB in seconds.
+const CALL: Duration = Duration::from_secs(60);
 /// The grace of the stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -39,11 +42,16 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) struct UpdateTimes {
     come_up: Duration,
     run_for: Duration,
+    call: Duration,
 }
 
 impl UpdateTimes {
-    pub(crate) const fn of(come_up: Duration, run_for: Duration) -> Self {
-        Self { come_up, run_for }
+    pub(crate) const fn of(come_up: Duration, run_for: Duration, call: Duration) -> Self {
+        Self {
+            come_up,
+            run_for,
+            call,
+        }
     }
 }
 
@@ -65,7 +73,7 @@ impl ContainerManager {
         self.operate(name, move |manager, id| async move {
             manager
                 .inner
-                .update(&id, &code_path, UpdateTimes::of(COME_UP, RUN_FOR))
+                .update(&id, &code_path, UpdateTimes::of(COME_UP, RUN_FOR, CALL))
                 .await
         })
     }
@@ -88,7 +96,7 @@ impl Inner {
         code_path: &str,
         times: UpdateTimes,
     ) -> Result<ContainerStatus, Failure> {
-        let (update, target) = self.find_target(id).await?;
+        let (update, target) = self.find_target(id, times).await?;
         let (code, name) = (code_path.to_owned(), update.folder.clone());
         let packed = self.on_disk(move |inner| {
             let forbidden = &inner.policy.forbidden;
@@ -120,7 +128,11 @@ impl Inner {
     }
 
     /// Finds the code, and what stands against replacing it, before anything is stopped.
-    async fn find_target(self: &Arc<Self>, id: &str) -> Result<(Update, String), Failure> {
+    async fn find_target(
+        self: &Arc<Self>,
+        id: &str,
+        times: UpdateTimes,
+    ) -> Result<(Update, String), Failure> {
         let docker = self.engine.client()?;
         let status = self.refresh(id).await?;
         match status.state {
@@ -135,11 +147,8 @@ impl Inner {
         }
         let info = docker.get_container_info(id).await?;
         let no_options = None::<bollard::query_parameters::InspectContainerOptions>;
-        let raw = docker
-            .bollard()
-            .inspect_container(id, no_options)
-            .await
-            .map_err(refused)?;
+        let inspected = docker.bollard().inspect_container(id, no_options);
+        let raw = answered(inspected, times).await?;
         let host = raw.host_config.unwrap_or_default();
         let labelled = info.labels.get(CODE_DIR_LABEL).map(String::as_str);
         let target = labelled.unwrap_or(&info.working_dir);
@@ -206,7 +215,7 @@ impl Inner {
             Some(options),
             bollard::body_full(tar),
         );
-        put.await.map_err(refused)?;
+        answered(put, times).await?;
         if !update.was_running {
             return Ok(());
         }
@@ -287,6 +296,18 @@ impl Inner {
         }
         result.is_ok()
     }
+}
+
+/// What the engine answers to bollard, which itself would wait for ever.
+async fn answered<T>(
+    call: impl Future<Output = Result<T, bollard::errors::Error>>,
+    times: UpdateTimes,
+) -> Result<T, Failure> {
+    let answer = timeout(times.call, call).await.map_err(|late| {
+        let message = "Docker took too long";
+        Failure::new(ErrorCode::EngineTimeout, message).because(late)
+    })?;
+    answer.map_err(refused)
 }
 
 /// bollard's own errors, for the two calls that docker-client does not have in this form.

@@ -2,8 +2,11 @@
 
 use super::*;
 
-const SHORT: super::super::update::UpdateTimes =
-    super::super::update::UpdateTimes::of(Duration::from_millis(500), Duration::from_millis(100));
+const SHORT: super::super::update::UpdateTimes = super::super::update::UpdateTimes::of(
+    Duration::from_millis(500),
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+);
 
 /// A fixture with a flow in `/srv/app`, and new code.
 async fn flow() -> (Fixture, String, String) {
@@ -118,6 +121,25 @@ async fn old_code_comes_back_if_the_flow_is_unhealthy_or_does_not_connect() {
         (failure.code, failure.rolled_back),
         (ErrorCode::UpdateFailed, Some(true))
     );
+}
+
+#[tokio::test]
+async fn engine_that_hangs_is_not_waited_for() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    fixture
+        .engine
+        .fail_next("PUT /containers/*/archive", [Fault::hang()]);
+    let updating = tokio::time::timeout(PATIENCE, update(&fixture, &id, &code));
+    let failure = updating.await.unwrap().unwrap_err();
+    assert_eq!(
+        (failure.code, failure.rolled_back),
+        (ErrorCode::UpdateFailed, Some(true)),
+        "{failure}"
+    );
+    assert_eq!(put(&fixture.engine), ["app", "app/old.py"]);
+    let container = fixture.engine.container("web").unwrap();
+    assert_eq!(container.state(), Some(State::Running));
 }
 
 #[tokio::test]
