@@ -12,7 +12,6 @@ use futures_util::TryStreamExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
-use super::store::Wish;
 use super::{ContainerManager, Inner};
 use crate::failure::{ErrorCode, Failure};
 use crate::model::{ContainerHealth, ContainerState, ContainerStatus};
@@ -110,8 +109,18 @@ impl Inner {
             Failure::new(ErrorCode::CodePathNotAllowed, message).because(error)
         })?;
         let old = self.back_up(id, &target, &update.folder).await?;
-        if update.was_running {
-            self.stop(id, GRACE).await?;
+        if update.was_running
+            && let Err(failure) = self.stop(id, GRACE).await
+        {
+            // The engine may have stopped it all the same.
+            if let Err(failure) = self.start(id).await {
+                warn!(
+                    container = id,
+                    error = diagnostics::chain(&failure),
+                    "flow not started again"
+                );
+            }
+            return Err(failure);
         }
         let replaced = self.replace(&update, new, true, times).await;
         match replaced {
@@ -272,7 +281,9 @@ impl Inner {
     /// Puts the old code back, with the owners that it had; whether that worked.
     async fn roll_back(self: &Arc<Self>, update: &Update, old: Bytes, times: UpdateTimes) -> bool {
         let back = async {
-            self.stop(&update.id, GRACE).await?;
+            if update.was_running {
+                self.stop(&update.id, GRACE).await?;
+            }
             let stopped = Update {
                 was_running: false,
                 id: update.id.clone(),
@@ -283,7 +294,8 @@ impl Inner {
             self.replace(&stopped, old, false, times).await?;
             match update.was_running {
                 true => self.start(&update.id).await.map(drop),
-                false => self.wish(&update.id, Wish::Update).await.map(drop),
+                // What was last asked of it is what it was.
+                false => Ok(()),
             }
         };
         let result: Result<(), Failure> = back.await;

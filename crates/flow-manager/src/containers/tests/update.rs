@@ -124,6 +124,47 @@ async fn old_code_comes_back_if_the_flow_is_unhealthy_or_does_not_connect() {
 }
 
 #[tokio::test]
+async fn stopped_flow_is_called_stopped_after_an_update_that_was_taken_back() {
+    let (fixture, id, code) = flow().await;
+    let manager = &fixture.manager;
+    manager.start_container("web").await.unwrap();
+    manager.stop_container("web", Duration::ZERO).await.unwrap();
+    let told = fixture.states().len();
+    fixture
+        .engine
+        .fail_next("PUT /containers/*/archive", [Fault::error(500, "no space")]);
+    let failure = update(&fixture, &id, &code).await.unwrap_err();
+    assert_eq!(failure.rolled_back, Some(true));
+    assert_eq!(
+        manager.list_containers().unwrap()[0].status,
+        ContainerState::Stopped
+    );
+    assert_eq!(fixture.states().len(), told);
+}
+
+#[tokio::test]
+async fn flow_whose_stop_failed_runs_as_before() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    let container = fixture.engine.container("web").unwrap();
+    let late = Fault::error(500, "cannot stop").after(Duration::from_millis(200));
+    fixture.engine.fail_next("POST /containers/*/stop", [late]);
+    let ending = async {
+        fixture
+            .engine
+            .requests_at_least("POST /containers/*/stop", 1)
+            .await;
+        container.exit(0);
+    };
+    let (updated, ()) = tokio::join!(update(&fixture, &id, &code), ending);
+    assert_eq!(updated.unwrap_err().rolled_back, None);
+    assert_eq!(container.state(), Some(State::Running));
+    // The one is that of the fixture.
+    let puts = fixture.engine.requests_to("PUT /containers/*/archive");
+    assert_eq!(puts.len(), 1);
+}
+
+#[tokio::test]
 async fn engine_that_hangs_is_not_waited_for() {
     let (fixture, id, code) = flow().await;
     fixture.manager.start_container("web").await.unwrap();
