@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use docker_client::{ContainerState as EngineState, Timestamp};
-use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, Semaphore, watch};
 
 use crate::failure::{ErrorCode, Failure};
 use crate::flow::SocketCommunicationHandler;
@@ -90,6 +90,7 @@ pub(crate) struct Inner {
     turns: Turns,
     /// One reading of the statistics of a container at a time.
     readings: Turns,
+    log_readings: Semaphore,
     /// Held by operations; taken whole when there are to be none.
     gate: Arc<RwLock<()>>,
     /// Folders whose container may come into being yet, although nobody waits for it.
@@ -129,6 +130,7 @@ impl ContainerManager {
             changed: watch::Sender::new(()),
             turns: Turns::default(),
             readings: Turns::default(),
+            log_readings: Semaphore::new(logs::READINGS_MAX),
             gate: Arc::default(),
             abandoned: Mutex::default(),
         };

@@ -675,6 +675,17 @@ async fn log_is_told_within_its_bounds() {
         .await
         .unwrap();
     assert_eq!((last.lines.len(), last.truncated), (1, false));
+    // As JSON these are six times as long.
+    for _ in 0..40 {
+        container.stdout("\u{1b}".repeat(10_000) + "\n");
+    }
+    let log = fixture
+        .manager
+        .get_container_logs(&id, 40, None)
+        .await
+        .unwrap();
+    let sent = crate::json::raw(&log.lines).get().len();
+    assert!(log.truncated && sent < 1_100_000, "{sent}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use tracing::debug;
 use crate::containers::ContainerManager;
 use crate::failure::ErrorCode;
 use crate::hub::Hub;
+use crate::json::text_length;
 use crate::model::LogText;
 
 /// Lines that come within this time are told together.
@@ -134,8 +135,9 @@ struct Batch {
 impl Batch {
     fn add(&mut self, line: docker_client::LogLine, is_wanted: bool) {
         if is_wanted {
-            self.bytes += line.bytes.len();
-            self.lines.push(line.into());
+            let line = LogText::from(line);
+            self.bytes += text_length(&line.text);
+            self.lines.push(line);
         } else {
             self.dropped += 1;
         }
