@@ -206,15 +206,15 @@ impl SocketIoEventHandler {
                 false => Err(ErrorCode::MissingToken),
             };
         };
-        if !inner.wrong_tokens.allows(peer.address, now) {
-            return Err(ErrorCode::RateLimited);
-        }
         let tokens = inner
             .tokens
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         match tokens.find(token) {
+            // Also from an address that gave wrong ones: it may be that of others, too, who
+            // must not be able to lock anybody out.
             Some((role, name)) => Ok((role, name.to_owned())),
+            None if !inner.wrong_tokens.allows(peer.address, now) => Err(ErrorCode::RateLimited),
             None => {
                 inner.wrong_tokens.count(peer.address, now);
                 Err(ErrorCode::InvalidToken)
