@@ -58,8 +58,9 @@ pub(crate) trait Transport: Send + Sync {
 /// A client that said who it is.
 #[derive(Debug)]
 pub struct Client {
-    /// The id of its connection.
-    pub(crate) sid: String,
+    /// Its number, which no other has. The library's id of its connection is a secret while
+    /// that is open, and the same when it leaves and comes again in it.
+    pub(crate) number: u64,
     /// The name of its token.
     pub(crate) name: String,
     /// What it may do.
@@ -91,9 +92,9 @@ impl Drop for UnderWay {
 impl Client {
     /// A client to which nothing was sent yet.
     #[must_use]
-    pub fn new(sid: String, name: String, role: Role) -> Self {
+    pub fn new(number: u64, name: String, role: Role) -> Self {
         Self {
-            sid,
+            number,
             name,
             role,
             requests: AtomicUsize::new(0),
@@ -235,7 +236,7 @@ mod tests {
     }
 
     fn client() -> Arc<Client> {
-        Arc::new(Client::new("s".to_owned(), "n".to_owned(), Role::Read))
+        Arc::new(Client::new(1, "n".to_owned(), Role::Read))
     }
 
     #[tokio::test(start_paused = true)]
