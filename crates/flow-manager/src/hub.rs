@@ -325,6 +325,30 @@ mod tests {
     }
 
     #[test]
+    fn what_an_actor_did_is_told_with_its_data() {
+        let hub = Hub::new();
+        let event = FlowEvent::Actor {
+            actor: "loader".to_owned(),
+            event: "finished".to_owned(),
+            data: raw(&serde_json::json!({"rows": 7})),
+        };
+        hub.flow_event("1", &event);
+        let missed = hub.missed(hub.epoch(), Role::Operate, Some(0), Some(0));
+        let told = missed.events.iter().map(|told| {
+            let told = serde_json::from_str::<serde_json::Value>(told.data.get()).unwrap();
+            (told["data"].clone(), told["details"].clone())
+        });
+        let actor = serde_json::json!({"actor": "loader", "event": "finished"});
+        let mut with_data = actor.clone();
+        with_data["data"] = serde_json::json!({"rows": 7});
+        let null = serde_json::Value::Null;
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [(null.clone(), actor), (with_data, null)]
+        );
+    }
+
+    #[test]
     fn log_has_followers_as_long_as_they_are_there() {
         let hub = Hub::new();
         client(&hub, 1, Role::Operate);
