@@ -233,9 +233,11 @@ impl Inner {
             Ok(()) => {}
             // Somebody else removed it.
             Err(failure) if failure.code == ErrorCode::ContainerNotFound => {}
+            // The engine's words for it are others in each version, so it is asked.
             Err(failure)
                 if failure.code == ErrorCode::InvalidState
-                    && failure.message.contains("You cannot remove") =>
+                    && !force
+                    && self.refresh(id).await?.state.has_process() =>
             {
                 let message = "The container runs: stop it first, or force its removal";
                 return Err(Failure::new(ErrorCode::ContainerRunning, message).because(failure));

@@ -338,6 +338,27 @@ async fn order_of_operations_outlives_the_creation_and_the_removal_of_a_containe
 }
 
 #[tokio::test]
+async fn container_that_runs_is_not_deleted_whatever_the_words_of_the_engine() {
+    let fixture = Fixture::start().await;
+    fixture.create("web").await;
+    fixture.manager.start_container("web").await.unwrap();
+    for message in [
+        "You cannot remove a running container 12. Stop the container before attempting removal or force remove",
+        "cannot remove container \"/web\": container is running: stop the container before removing or force remove",
+    ] {
+        let fault = Fault::error(409, message);
+        fixture.engine.fail_next("DELETE /containers/*", [fault]);
+        let refused = fixture.manager.delete_container("web", false).await;
+        assert_eq!(refused.unwrap_err().code, ErrorCode::ContainerRunning);
+    }
+    fixture.engine.container("web").unwrap().exit(0);
+    let fault = Fault::error(409, "removal of container web is already in progress");
+    fixture.engine.fail_next("DELETE /containers/*", [fault]);
+    let refused = fixture.manager.delete_container("web", false).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::InvalidState);
+}
+
+#[tokio::test]
 async fn failed_create_leaves_nothing_behind() {
     let fixture = Fixture::start().await;
     let engine = &fixture.engine;
