@@ -186,11 +186,15 @@ impl ContainerManager {
             .to_vec()
     }
 
-    /// The flow of a container is connected that was not, or no longer.
+    /// The flow of a container is connected that was not, or no longer, or by another
+    /// connection: of that nobody is told.
     pub fn connection_changed(&self, id: &str) {
-        let registry = self.inner.lock();
-        if let Some(entry) = registry.get(id) {
-            self.inner.tell(entry, entry.state());
+        let mut registry = self.inner.lock();
+        if let Some(entry) = registry.get_mut(id) {
+            let connected = self.inner.sockets.is_socket_connected(id);
+            if std::mem::replace(&mut entry.connected, connected) != connected {
+                self.inner.tell(entry, entry.state());
+            }
         }
         drop(registry);
         self.inner.changed.send_replace(());

@@ -34,6 +34,8 @@ pub(crate) struct Entry {
     /// The instant that the state is of; what happened before is known.
     pub(crate) as_of: Timestamp,
     pub(crate) usage: Option<(Instant, ResourceUsage)>,
+    /// Whether its flow is connected, as it was told last.
+    pub(crate) connected: bool,
     /// How often it was started while this flow-manager watched.
     pub(crate) starts: u64,
 }
@@ -60,6 +62,7 @@ impl Entry {
             started: None,
             as_of: Timestamp::from_nanos(i64::MIN),
             usage: None,
+            connected: false,
             starts: 0,
         }
     }

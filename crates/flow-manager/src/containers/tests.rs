@@ -114,13 +114,15 @@ async fn manager(
 
 /// The path may be longer than an address.
 async fn connect(socket: &str) -> UnixStream {
+    try_connect(socket).await.unwrap()
+}
+
+async fn try_connect(socket: &str) -> std::io::Result<UnixStream> {
     let socket = std::path::Path::new(socket);
     let folder = fs::File::open(socket.parent().unwrap()).unwrap();
     let number = std::os::fd::AsRawFd::as_raw_fd(&folder);
     let name = socket.file_name().unwrap().to_str().unwrap();
-    UnixStream::connect(format!("/proc/self/fd/{number}/{name}"))
-        .await
-        .unwrap()
+    UnixStream::connect(format!("/proc/self/fd/{number}/{name}")).await
 }
 
 async fn until(done: impl Fn() -> bool) {
@@ -576,6 +578,56 @@ async fn flow_manager_that_was_killed_takes_its_containers_up_and_removes_what_i
     flow.read_exact(&mut welcome).await.unwrap();
     assert_eq!(&welcome, b"{\"type\":\"welcome\"");
     until(|| fixture.manager.inner.sockets.is_socket_connected(&kept)).await;
+}
+
+#[tokio::test]
+async fn flow_that_comes_and_goes_is_told_at_a_bounded_rate() {
+    let fixture = Fixture::start().await;
+    fixture.create("web").await;
+    let socket = fixture.manager.list_containers().unwrap()[0]
+        .socket_path
+        .clone();
+    let before = fixture.states().len();
+    let begun = std::time::Instant::now();
+    let coming_and_going = async {
+        loop {
+            // It is refused when too many wait already.
+            if let Ok(mut flow) = try_connect(&socket).await {
+                let hello = b"{\"type\":\"hello\",\"version\":1,\"session\":\"s\"}\n";
+                let _ = flow.write_all(hello).await;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let second = Duration::from_secs(1);
+    let _ = tokio::time::timeout(second, coming_and_going).await;
+    let told = fixture.states().len() - before;
+    let accepted = 8 + begun.elapsed().as_millis() / 100 + 1;
+    let bound = 2..=2 * accepted;
+    assert!(bound.contains(&(told as u128)), "{told} of {accepted}");
+}
+
+#[tokio::test]
+async fn connection_that_takes_over_changes_nothing() {
+    let fixture = Fixture::start().await;
+    fixture.create("web").await;
+    let socket = fixture.manager.list_containers().unwrap()[0]
+        .socket_path
+        .clone();
+    let before = fixture.states().len();
+    let mut flows = Vec::new();
+    for session in ["a", "b", "c"] {
+        let mut flow = connect(&socket).await;
+        let hello = json!({"type": "hello", "version": 1, "session": session});
+        flow.write_all(format!("{hello}\n").as_bytes())
+            .await
+            .unwrap();
+        let mut welcome = [0; 17];
+        flow.read_exact(&mut welcome).await.unwrap();
+        flows.push(flow);
+    }
+    until(|| fixture.states().len() > before).await;
+    assert_eq!(fixture.states().len(), before + 1);
 }
 
 #[tokio::test]
