@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use docker_client::{ContainerState as EngineState, Timestamp};
-use tokio::sync::{OwnedRwLockReadGuard, RwLock, Semaphore, watch};
+use tokio::sync::{Notify, OwnedRwLockReadGuard, RwLock, Semaphore, watch};
 
 use crate::failure::{ErrorCode, Failure};
 use crate::flow::SocketCommunicationHandler;
@@ -31,6 +31,7 @@ pub use logs::{LOG_TAIL_MAX, LogExcerpt};
 pub use store::{CreatedRecord, Record, Store, StoreError, Wish};
 
 use engine::Engine;
+use recover::Abandoned;
 use registry::{Entry, Registry};
 use turn::{Turn, Turns};
 
@@ -94,7 +95,9 @@ pub(crate) struct Inner {
     /// Held by operations; taken whole when there are to be none.
     gate: Arc<RwLock<()>>,
     /// Folders whose container may come into being yet, although nobody waits for it.
-    abandoned: Mutex<Vec<String>>,
+    abandoned: Mutex<Vec<Abandoned>>,
+    /// Told when there is one more.
+    has_abandoned: Notify,
 }
 
 impl fmt::Debug for ContainerManager {
@@ -133,6 +136,7 @@ impl ContainerManager {
             log_readings: Semaphore::new(logs::READINGS_MAX),
             gate: Arc::default(),
             abandoned: Mutex::default(),
+            has_abandoned: Notify::new(),
         };
         Self {
             inner: Arc::new(inner),

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use docker_client::{CreateContainer, DockerClientError, ListOptions};
 use tracing::warn;
@@ -13,6 +14,10 @@ use crate::failure::{ErrorCode, Failure};
 use crate::model::{ContainerConfig, ContainerInfo};
 use crate::policy::{FOLDER_LABEL, Placement, Pull};
 use crate::time::Moment;
+
+/// How long it is looked whether an engine that did not answer has made a container after all:
+/// one whose disk is slow takes minutes.
+const SLOW: Duration = Duration::from_secs(120);
 
 impl ContainerManager {
     /// Makes a container; it is not started. What a failed attempt left behind is removed.
@@ -87,7 +92,11 @@ impl Inner {
         match self.create_in(&folder, request, config, queue).await {
             Ok(info) => Ok(info),
             Err(failure) => {
-                self.discard(&folder).await;
+                let is_answered = !matches!(
+                    failure.code,
+                    ErrorCode::EngineTimeout | ErrorCode::EngineUnavailable
+                );
+                self.discard(&folder, is_answered).await;
                 Err(failure)
             }
         }
@@ -161,8 +170,14 @@ impl Inner {
     }
 
     /// Removes what an attempt to create left behind. What cannot be removed now is when the
-    /// engine is back.
-    pub(super) async fn discard(self: &Arc<Self>, folder: &str) {
+    /// engine is back, and what an engine that did not answer makes yet, when it has.
+    async fn discard(self: &Arc<Self>, folder: &str, is_answered: bool) {
+        if !is_answered {
+            let made = self.made_for(folder).await;
+            if made.is_ok_and(|made| made.is_empty()) {
+                return self.abandon(folder.to_owned(), SLOW);
+            }
+        }
         let swept = self.sweep(folder).await;
         if let Err(failure) = swept {
             let error = diagnostics::chain(&failure);
@@ -170,11 +185,7 @@ impl Inner {
                 folder,
                 error, "container not removed, tried again when the engine is back"
             );
-            let mut abandoned = self
-                .abandoned
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            abandoned.push(folder.to_owned());
+            self.abandon(folder.to_owned(), SLOW);
         }
     }
 

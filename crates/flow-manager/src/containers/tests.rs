@@ -417,6 +417,27 @@ async fn failed_create_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn container_that_a_slow_engine_makes_later_is_removed() {
+    let fixture = Fixture::start().await;
+    let engine = &fixture.engine;
+    // The connection is cut before the engine makes it.
+    engine.fail_next("POST /containers/create", [Fault::cut()]);
+    let creating = fixture.manager.create_container(config("web"));
+    let failure = creating.await.unwrap_err();
+    assert_eq!(failure.code, ErrorCode::EngineUnavailable);
+    let folders = fixture.folders();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    let folder = folders[0].file_name().unwrap().to_str().unwrap();
+    let instance = fixture.manager.inner.store.instance();
+    let late = Container::named("web")
+        .label(INSTANCE_LABEL, instance)
+        .label(FOLDER_LABEL, folder);
+    engine.add(late);
+    until(|| engine.container("web").is_none()).await;
+    until(|| fixture.folders().is_empty()).await;
+}
+
+#[tokio::test]
 async fn image_is_pulled_as_it_was_set() {
     let fixture = Fixture::start().await;
     let other = |name: &str| ContainerConfig {
