@@ -228,13 +228,19 @@ impl Inner {
         if !update.was_running {
             return Ok(());
         }
+        let begun = Instant::now();
         self.start(&update.id).await?;
-        self.came_up(update, times).await
+        self.came_up(update, begun, times).await
     }
 
-    /// Waits until the flow is as good as it was.
-    async fn came_up(self: &Arc<Self>, update: &Update, times: UpdateTimes) -> Result<(), Failure> {
-        let begun = Instant::now();
+    /// Waits until the flow is as good as it was. A connection from before its start is read on
+    /// to its end, and is none of the new code's.
+    async fn came_up(
+        self: &Arc<Self>,
+        update: &Update,
+        begun: Instant,
+        times: UpdateTimes,
+    ) -> Result<(), Failure> {
         let mut changed = self.changed.subscribe();
         let failed = |what: &str| {
             Err(Failure::new(
@@ -258,7 +264,8 @@ impl Inner {
                 ContainerHealth::Unhealthy => return failed("is unhealthy"),
                 ContainerHealth::Starting => (false, times.come_up),
                 ContainerHealth::None if update.was_connected => {
-                    (status.socket_connected, times.come_up)
+                    let since = self.sockets.connected_since(&update.id);
+                    (since.is_some_and(|since| since >= begun), times.come_up)
                 }
                 ContainerHealth::None => (begun.elapsed() >= times.run_for, times.run_for),
             };

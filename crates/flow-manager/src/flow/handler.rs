@@ -172,6 +172,12 @@ impl SocketCommunicationHandler {
         channel.is_some_and(|channel| channel.current().is_some())
     }
 
+    /// Since when the flow of a container is connected as it is now.
+    #[must_use]
+    pub fn connected_since(&self, id: &str) -> Option<Instant> {
+        self.shared.channel(id)?.since()
+    }
+
     /// When something last came from the flow or went to it.
     #[must_use]
     pub fn last_communication(&self, id: &str) -> Option<Moment> {

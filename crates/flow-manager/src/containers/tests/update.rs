@@ -124,6 +124,37 @@ async fn old_code_comes_back_if_the_flow_is_unhealthy_or_does_not_connect() {
 }
 
 #[tokio::test]
+async fn connection_of_the_old_code_does_not_count_for_the_new() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    let socket = fixture.manager.list_containers().unwrap()[0]
+        .socket_path
+        .clone();
+    let mut old = connect(&socket).await;
+    old.write_all(b"{\"type\":\"hello\",\"version\":1,\"session\":\"s\"}\n")
+        .await
+        .unwrap();
+    until(|| fixture.manager.inner.sockets.is_socket_connected(&id)).await;
+    // It is open all the time, as one that is read slowly is for a while.
+    let failure = update(&fixture, &id, &code).await.unwrap_err();
+    assert_eq!(failure.rolled_back, Some(true), "{failure}");
+    let updating = update(&fixture, &id, &code);
+    let connecting = async {
+        fixture
+            .engine
+            .requests_at_least("POST /containers/*/start", 4)
+            .await;
+        let mut new = connect(&socket).await;
+        new.write_all(b"{\"type\":\"hello\",\"version\":1,\"session\":\"t\"}\n")
+            .await
+            .unwrap();
+        new
+    };
+    let (updated, _new) = tokio::join!(updating, connecting);
+    updated.unwrap();
+}
+
+#[tokio::test]
 async fn stopped_flow_is_called_stopped_after_an_update_that_was_taken_back() {
     let (fixture, id, code) = flow().await;
     let manager = &fixture.manager;
