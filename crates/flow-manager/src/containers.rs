@@ -92,6 +92,8 @@ pub(crate) struct Inner {
     /// One reading of the statistics of a container at a time.
     readings: Turns,
     log_readings: Semaphore,
+    /// Held by updates while they have code in memory.
+    updates: Semaphore,
     /// Held by operations; taken whole when there are to be none.
     gate: Arc<RwLock<()>>,
     /// Folders whose container may come into being yet, although nobody waits for it.
@@ -134,6 +136,7 @@ impl ContainerManager {
             turns: Turns::default(),
             readings: Turns::default(),
             log_readings: Semaphore::new(logs::READINGS_MAX),
+            updates: Semaphore::new(update::AT_ONCE),
             gate: Arc::default(),
             abandoned: Mutex::default(),
             has_abandoned: Notify::new(),

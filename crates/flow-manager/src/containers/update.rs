@@ -26,6 +26,8 @@ pub(crate) use pack::PackError;
 const CODE_MAX: u64 = 64 * 1024 * 1024;
 /// Most files of it.
 const FILES_MAX: u64 = 20_000;
+/// Most updates at once: each has the old code, the new, and copies of both in memory.
+pub(super) const AT_ONCE: usize = 2;
 /// How long a flow may take to be healthy or connected again.
 const COME_UP: Duration = Duration::from_secs(30);
 /// How long one that is neither must run.
@@ -96,6 +98,7 @@ impl Inner {
         times: UpdateTimes,
     ) -> Result<ContainerStatus, Failure> {
         let (update, target) = self.find_target(id, times).await?;
+        let _has_room = self.updates.acquire().await;
         let (code, name) = (code_path.to_owned(), update.folder.clone());
         let packed = self.on_disk(move |inner| {
             let forbidden = &inner.policy.forbidden;

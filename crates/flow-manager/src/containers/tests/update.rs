@@ -155,6 +155,29 @@ async fn connection_of_the_old_code_does_not_count_for_the_new() {
 }
 
 #[tokio::test]
+async fn few_updates_are_done_at_once() {
+    let (fixture, id, code) = flow().await;
+    let room = fixture.manager.inner.updates.acquire_many(2).await.unwrap();
+    let before = fixture
+        .engine
+        .requests_to("GET /containers/*/archive")
+        .len();
+    let updating = update(&fixture, &id, &code);
+    let waiting = async {
+        fixture
+            .engine
+            .requests_at_least("GET /containers/*/json", 4)
+            .await;
+        tokio::task::yield_now().await;
+        let asked = fixture.engine.requests_to("GET /containers/*/archive");
+        assert_eq!(asked.len(), before);
+        drop(room);
+    };
+    let (updated, ()) = tokio::join!(updating, waiting);
+    updated.unwrap();
+}
+
+#[tokio::test]
 async fn stopped_flow_is_called_stopped_after_an_update_that_was_taken_back() {
     let (fixture, id, code) = flow().await;
     let manager = &fixture.manager;
