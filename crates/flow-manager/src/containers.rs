@@ -19,6 +19,7 @@ mod create;
 mod engine;
 mod lifecycle;
 mod logs;
+mod nesting;
 mod recover;
 mod registry;
 mod status;

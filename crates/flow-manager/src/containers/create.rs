@@ -70,6 +70,7 @@ impl Inner {
     ) -> Result<ContainerInfo, Failure> {
         self.engine.client()?;
         self.policy.check(&config)?;
+        self.check_nesting(&config)?;
         if let Some(name) = &config.name
             && self.lock().resolve(name).is_ok_and(|id| id != *name)
         {
