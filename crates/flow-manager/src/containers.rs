@@ -1,6 +1,7 @@
 //! The containers: one operation at a time on each, different ones side by side, and what is
 //! known of them from the engine's events.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -90,8 +91,8 @@ pub(crate) struct Inner {
     /// Told after each change of the registry.
     changed: watch::Sender<()>,
     turns: Turns,
-    /// One reading of the statistics of a container at a time.
-    readings: Turns,
+    /// The readings of statistics that are under way, by container.
+    readings: Mutex<HashMap<String, status::WeakReading>>,
     log_readings: Semaphore,
     /// Held by updates while they have code in memory.
     updates: Semaphore,
@@ -135,7 +136,7 @@ impl ContainerManager {
             registry: Mutex::default(),
             changed: watch::Sender::new(()),
             turns: Turns::default(),
-            readings: Turns::default(),
+            readings: Mutex::default(),
             log_readings: Semaphore::new(logs::READINGS_MAX),
             updates: Semaphore::new(update::AT_ONCE),
             gate: Arc::default(),

@@ -773,7 +773,7 @@ async fn statistics_are_read_once_for_all_who_ask_at_once() {
     let stopped = fixture.manager.get_container_status("web").await.unwrap();
     assert_eq!((stopped.resource_usage, stopped.uptime), (None, None));
     fixture.manager.start_container("web").await.unwrap();
-    let asked: Vec<_> = (0..8)
+    let asked: Vec<_> = (0..1000)
         .map(|_| fixture.manager.get_container_status(&id))
         .collect();
     for status in futures_util::future::join_all(asked).await {
