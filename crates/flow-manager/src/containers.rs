@@ -100,7 +100,9 @@ pub(crate) struct Inner {
     gate: Arc<RwLock<()>>,
     /// Folders whose container may come into being yet, although nobody waits for it.
     abandoned: Mutex<Vec<Abandoned>>,
-    /// Told when there is one more.
+    /// Containers whose update is to be taken back.
+    cut_off: Mutex<Vec<String>>,
+    /// Told when one more folder is abandoned.
     has_abandoned: Notify,
 }
 
@@ -141,6 +143,7 @@ impl ContainerManager {
             updates: Semaphore::new(update::AT_ONCE),
             gate: Arc::default(),
             abandoned: Mutex::default(),
+            cut_off: Mutex::default(),
             has_abandoned: Notify::new(),
         };
         Self {

@@ -34,7 +34,10 @@ impl ContainerManager {
         let inner = &self.inner;
         let read = inner.on_disk(|inner| {
             let names = inner.store.names()?;
-            let read = |name: String| (inner.store.read(&name), name);
+            let read = |name: String| {
+                let (record, is_cut_off) = (inner.store.read(&name), inner.store.has_backup(&name));
+                (record, is_cut_off, name)
+            };
             Ok::<_, StoreError>(names.into_iter().map(read).collect::<Vec<_>>())
         });
         let records = read.await?.map_err(|error| {
@@ -42,7 +45,7 @@ impl ContainerManager {
             Failure::new(crate::failure::ErrorCode::StateNotWritten, message).because(error)
         })?;
         let mut taken = 0;
-        for (record, folder) in records {
+        for (record, is_cut_off, folder) in records {
             match record {
                 Ok(Some(Record::Created(record))) => {
                     let CreatedRecord {
@@ -52,6 +55,9 @@ impl ContainerManager {
                         wish,
                         config,
                     } = *record;
+                    if is_cut_off {
+                        inner.update_was_cut_off(&id);
+                    }
                     let entry = Entry::new(folder, id, name, created, wish, config);
                     inner.take_up(entry).await;
                     taken += 1;

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use bollard::query_parameters::UploadToContainerOptions;
 use bytes::Bytes;
-use docker_client::{ArchiveLimits, DockerClientError};
-use futures_util::TryStreamExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
@@ -17,6 +15,7 @@ use crate::failure::{ErrorCode, Failure};
 use crate::model::{ContainerHealth, ContainerState, ContainerStatus};
 use crate::policy::{CODE_DIR_LABEL, open_below};
 
+mod backup;
 mod pack;
 mod target;
 
@@ -46,6 +45,8 @@ pub(crate) struct UpdateTimes {
     call: Duration,
 }
 
+const TIMES: UpdateTimes = UpdateTimes::of(COME_UP, RUN_FOR, CALL);
+
 impl UpdateTimes {
     pub(crate) const fn of(come_up: Duration, run_for: Duration, call: Duration) -> Self {
         Self {
@@ -72,17 +73,17 @@ impl ContainerManager {
     ) -> impl Future<Output = Result<ContainerStatus, Failure>> + Send + use<> {
         let code_path = code_path.to_owned();
         self.operate(name, move |manager, id| async move {
-            manager
-                .inner
-                .update(&id, &code_path, UpdateTimes::of(COME_UP, RUN_FOR, CALL))
-                .await
+            manager.inner.update(&id, &code_path, TIMES).await
         })
     }
 }
 
 /// What an update works on.
+#[derive(Clone)]
 struct Update {
     id: String,
+    /// The name of the container's folder on the host.
+    state: String,
     /// The folder of the code in the container, and where it is.
     folder: String,
     parent: String,
@@ -111,7 +112,22 @@ impl Inner {
             let message = format!("{path}: {}", diagnostics::chain(&error));
             Failure::new(ErrorCode::CodePathNotAllowed, message).because(error)
         })?;
-        let old = self.back_up(id, &target, &update.folder).await?;
+        let old = self.back_up(&update, &target).await?;
+        self.keep_backup(&update, old.clone()).await?;
+        let exchanged = self.exchange(&update, new, old, times).await;
+        self.drop_backup(&update.state).await;
+        exchanged
+    }
+
+    /// Puts the new code in the place of the old, or the old one back.
+    async fn exchange(
+        self: &Arc<Self>,
+        update: &Update,
+        new: Bytes,
+        old: Bytes,
+        times: UpdateTimes,
+    ) -> Result<ContainerStatus, Failure> {
+        let id = &*update.id;
         if update.was_running
             && let Err(failure) = self.stop(id, GRACE).await
         {
@@ -125,11 +141,11 @@ impl Inner {
             }
             return Err(failure);
         }
-        let replaced = self.replace(&update, new, true, times).await;
+        let replaced = self.replace(update, new, true, times).await;
         match replaced {
             Ok(()) => self.refresh(id).await,
             Err(failure) => {
-                let rolled_back = self.roll_back(&update, old, times).await;
+                let rolled_back = self.roll_back(update, old, times).await;
                 Err(Failure {
                     rolled_back: Some(rolled_back),
                     ..Failure::new(ErrorCode::UpdateFailed, failure.message.clone())
@@ -171,40 +187,16 @@ impl Inner {
             .collect();
         let is_fixed = host.readonly_rootfs.unwrap_or_default();
         let place = target::find(target, &mounts, is_fixed)?;
+        let state = self.lock().get(id).map(|entry| entry.folder.clone());
         let update = Update {
             id: id.to_owned(),
+            state: state.ok_or_else(|| Failure::no_container(id))?,
             folder: place.name,
             parent: place.parent,
             was_running: status.state == ContainerState::Running,
             was_connected: status.socket_connected,
         };
         Ok((update, place.path))
-    }
-
-    async fn back_up(&self, id: &str, target: &str, folder: &str) -> Result<Bytes, Failure> {
-        let limits = ArchiveLimits {
-            bytes: CODE_MAX,
-            entries: FILES_MAX,
-        };
-        let archive = self.engine.client()?.get_archive(id, target, limits).await;
-        let read = async {
-            let pieces: Vec<Bytes> = archive?.try_collect().await?;
-            Ok::<_, DockerClientError>(pieces)
-        };
-        match read.await {
-            Ok(pieces) => Ok(pack::as_replacement(folder, &pieces)),
-            Err(
-                error @ (DockerClientError::TooLarge { .. }
-                | DockerClientError::PathNotFound { .. }),
-            ) => {
-                let message = format!(
-                    "{target} is not there, or larger than {} MiB",
-                    CODE_MAX >> 20
-                );
-                Err(Failure::new(ErrorCode::NotUpdatable, message).because(error))
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Puts code into a container that does not run, and starts it if it did.
@@ -296,10 +288,7 @@ impl Inner {
             }
             let stopped = Update {
                 was_running: false,
-                id: update.id.clone(),
-                folder: update.folder.clone(),
-                parent: update.parent.clone(),
-                was_connected: false,
+                ..update.clone()
             };
             self.replace(&stopped, old, false, times).await?;
             match update.was_running {

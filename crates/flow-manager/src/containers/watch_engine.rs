@@ -10,6 +10,7 @@ use docker_client::{
     EventOptions, ListOptions,
 };
 use futures_util::{StreamExt, stream};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
@@ -70,7 +71,10 @@ impl Inner {
         // Listening comes first, so that nothing falls between the two.
         let mut events = docker.events(options).await?;
         self.list_anew(&docker).await?;
+        // They come before what clients ask for.
+        let taken_back = self.take_back();
         self.engine.is_back(docker.clone());
+        let _taking_back: JoinSet<()> = taken_back.into_iter().collect();
         self.observer.engine_changed(true);
         info!(api = docker.api_version(), "engine watched");
         let mut look = Instant::now();

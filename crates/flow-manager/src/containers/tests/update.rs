@@ -155,6 +155,33 @@ async fn connection_of_the_old_code_does_not_count_for_the_new() {
 }
 
 #[tokio::test]
+async fn update_that_was_killed_is_taken_back_at_the_next_start() {
+    for pattern in [
+        "POST /containers/*/stop",
+        "PUT /containers/*/archive",
+        "POST /containers/*/start",
+    ] {
+        let (fixture, id, code) = flow().await;
+        fixture.manager.start_container("web").await.unwrap();
+        let before = fixture.engine.requests_to(pattern).len();
+        fixture.engine.fail_next(pattern, [Fault::hang()]);
+        let inner = fixture.manager.inner.clone();
+        let updating = tokio::spawn(async move { inner.update(&id, &code, SHORT).await });
+        fixture.engine.requests_at_least(pattern, before + 1).await;
+        updating.abort();
+        let _ = updating.await;
+        let note = fixture.folders()[0].join("update.json");
+        assert!(note.exists(), "{pattern}");
+        let fixture = fixture.killed().await;
+        until(|| !note.exists()).await;
+        assert_eq!(put(&fixture.engine), ["app", "app/old.py"], "{pattern}");
+        let container = fixture.engine.container("web").unwrap();
+        assert_eq!(container.state(), Some(State::Running), "{pattern}");
+        assert!(!fixture.folders()[0].join("backup.tar").exists());
+    }
+}
+
+#[tokio::test]
 async fn few_updates_are_done_at_once() {
     let (fixture, id, code) = flow().await;
     let room = fixture.manager.inner.updates.acquire_many(2).await.unwrap();
