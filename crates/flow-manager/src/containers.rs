@@ -37,6 +37,9 @@ use recover::Abandoned;
 use registry::{Entry, Registry};
 use turn::{Turn, Turns};
 
+/// No engine takes so long to tell a state: what is known from later is from another clock.
+const CLOCK_PUT_BACK: Duration = Duration::from_secs(300);
+
 /// Who is told of the containers. It is called with the registry locked, so it must not wait,
 /// nor ask anything of the manager.
 pub trait ContainerObserver: Send + Sync + 'static {
@@ -328,7 +331,9 @@ impl Inner {
         Some(result)
     }
 
-    /// What the engine said of a container when it was asked at an instant.
+    /// What the engine said of a container when it was asked at an instant. It is older than
+    /// what is known if events came meanwhile; but much older it is only by a clock that was
+    /// put back, and then it is the newest.
     fn learn(
         &self,
         id: &str,
@@ -338,7 +343,8 @@ impl Inner {
         started: Option<Timestamp>,
     ) {
         self.change(id, |entry| {
-            if entry.as_of <= asked {
+            let ahead = entry.as_of.nanos().saturating_sub(asked.nanos());
+            if ahead <= 0 || u128::from(ahead.unsigned_abs()) > CLOCK_PUT_BACK.as_nanos() {
                 entry.as_of = asked;
                 entry.state = state;
                 entry.health = health;

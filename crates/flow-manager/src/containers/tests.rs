@@ -903,6 +903,26 @@ async fn stop_that_failed_is_no_reason_to_call_a_container_stopped() {
 }
 
 #[tokio::test]
+async fn clock_that_was_put_back_does_not_hide_what_the_engine_says() {
+    let fixture = Fixture::start().await;
+    let id = fixture.create("web").await;
+    // As if it had been created an hour later than now.
+    let later = Timestamp::from_nanos(crate::time::Moment::now().0.nanos() + 3_600_000_000_000);
+    fixture
+        .manager
+        .inner
+        .change(&id, |entry| entry.as_of = later);
+    let status = fixture.manager.start_container("web").await.unwrap();
+    assert_eq!(status.state, ContainerState::Running);
+    fixture.engine.container("web").unwrap().exit(1);
+    until(|| {
+        let states = fixture.states();
+        states.iter().any(|told| told == "web running exited")
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn event_from_before_the_engine_was_asked_is_no_news() {
     let fixture = Fixture::start().await;
     let asked = fixture.create("asked").await;
