@@ -291,7 +291,7 @@ mod tests {
             }
         });
         let (mut links, mut files) = (0, 0);
-        while links < 100 || files < 100 {
+        while links < 5000 || files < 5000 {
             match packed(place.path(), 1000, 10) {
                 Ok(tar) => match entries(&tar).pop().unwrap().1 {
                     EntryType::Symlink => links += 1,
