@@ -35,9 +35,13 @@ pub(crate) enum Packet {
 }
 
 impl Packet {
+    /// An acknowledgement costs nothing: it is the object of the event right before it, whose
+    /// cost is for both. So an answer that found room is never without it.
     fn cost(&self) -> usize {
-        let (Self::Event(_, data) | Self::Ack(_, data)) = self;
-        data.get().len() + COST
+        match self {
+            Self::Event(_, data) => data.get().len() + COST,
+            Self::Ack(..) => 0,
+        }
     }
 }
 
@@ -61,8 +65,9 @@ pub(crate) trait Transport: Send + Sync {
 /// A client that said who it is.
 #[derive(Debug)]
 pub struct Client {
-    /// The id of its connection.
-    pub(crate) sid: String,
+    /// Its number, which no other has. The library's id of its connection is a secret while
+    /// that is open, and the same when it leaves and comes again in it.
+    pub(crate) number: u64,
     /// The name of its token.
     pub(crate) name: String,
     /// What it may do.
@@ -94,9 +99,9 @@ impl Drop for UnderWay {
 impl Client {
     /// A client to which nothing was sent yet.
     #[must_use]
-    pub fn new(sid: String, name: String, role: Role) -> Self {
+    pub fn new(number: u64, name: String, role: Role) -> Self {
         Self {
-            sid,
+            number,
             name,
             role,
             requests: AtomicUsize::new(0),
@@ -120,7 +125,7 @@ impl Client {
             return false;
         }
         let cost = packet.cost();
-        if queue.bytes + cost > QUEUE_MAX && !queue.packets.is_empty() {
+        if cost > 0 && queue.bytes + cost > QUEUE_MAX && !queue.packets.is_empty() {
             *queue = Queue {
                 overflowed: true,
                 ..Queue::default()
@@ -256,7 +261,7 @@ mod tests {
     }
 
     fn client() -> Arc<Client> {
-        Arc::new(Client::new("s".to_owned(), "n".to_owned(), Role::Read))
+        Arc::new(Client::new(1, "n".to_owned(), Role::Read))
     }
 
     #[tokio::test(start_paused = true)]
@@ -283,7 +288,7 @@ mod tests {
         let (client, narrow) = (client(), Narrow::default());
         let big: Arc<RawValue> = raw(&"x".repeat(1024 * 1024)).into();
         for _ in 0..3 {
-            assert!(client.push(Packet::Ack(1, big.clone())));
+            assert!(client.push(Packet::Event("e", big.clone())));
         }
         assert!(!client.push(Packet::Event("e", big.clone())));
         assert!(!client.push(Packet::Event("e", raw(&1).into())));
@@ -296,6 +301,18 @@ mod tests {
             ),
             (1, 0)
         );
+    }
+
+    #[test]
+    fn answer_and_its_acknowledgement_find_room_together() {
+        let client = client();
+        for megabytes in [3, 5] {
+            client.lock().packets.clear();
+            client.lock().bytes = 0;
+            let answer: Arc<RawValue> = raw(&"x".repeat(megabytes << 20)).into();
+            assert!(client.push(Packet::Event("resumed", answer.clone())));
+            assert!(client.push(Packet::Ack(1, answer)), "{megabytes} MiB");
+        }
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! The containers: one operation at a time on each, different ones side by side, and what is
 //! known of them from the engine's events.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use docker_client::{ContainerState as EngineState, Timestamp};
-use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
+use tokio::sync::{Notify, OwnedRwLockReadGuard, RwLock, Semaphore, watch};
 
 use crate::failure::{ErrorCode, Failure};
 use crate::flow::SocketCommunicationHandler;
@@ -19,6 +20,7 @@ mod create;
 mod engine;
 mod lifecycle;
 mod logs;
+mod nesting;
 mod recover;
 mod registry;
 mod status;
@@ -31,8 +33,12 @@ pub use logs::{LOG_TAIL_MAX, LogExcerpt};
 pub use store::{CreatedRecord, Record, Store, StoreError, Wish};
 
 use engine::Engine;
+use recover::Abandoned;
 use registry::{Entry, Registry};
 use turn::{Turn, Turns};
+
+/// No engine takes so long to tell a state: what is known from later is from another clock.
+const CLOCK_PUT_BACK: Duration = Duration::from_secs(300);
 
 /// Who is told of the containers. It is called with the registry locked, so it must not wait,
 /// nor ask anything of the manager.
@@ -88,12 +94,19 @@ pub(crate) struct Inner {
     /// Told after each change of the registry.
     changed: watch::Sender<()>,
     turns: Turns,
-    /// One reading of the statistics of a container at a time.
-    readings: Turns,
+    /// The readings of statistics that are under way, by container.
+    readings: Mutex<HashMap<String, status::WeakReading>>,
+    log_readings: Semaphore,
+    /// Held by updates while they have code in memory.
+    updates: Semaphore,
     /// Held by operations; taken whole when there are to be none.
     gate: Arc<RwLock<()>>,
     /// Folders whose container may come into being yet, although nobody waits for it.
-    abandoned: Mutex<Vec<String>>,
+    abandoned: Mutex<Vec<Abandoned>>,
+    /// Containers whose update is to be taken back.
+    cut_off: Mutex<Vec<String>>,
+    /// Told when one more folder is abandoned.
+    has_abandoned: Notify,
 }
 
 impl fmt::Debug for ContainerManager {
@@ -105,7 +118,7 @@ impl fmt::Debug for ContainerManager {
 /// The time in which an operation has its container for itself.
 struct Held {
     id: String,
-    _turns: (Turn, Option<Turn>),
+    _turn: Turn,
     _gate: OwnedRwLockReadGuard<()>,
 }
 
@@ -128,9 +141,13 @@ impl ContainerManager {
             registry: Mutex::default(),
             changed: watch::Sender::new(()),
             turns: Turns::default(),
-            readings: Turns::default(),
+            readings: Mutex::default(),
+            log_readings: Semaphore::new(logs::READINGS_MAX),
+            updates: Semaphore::new(update::AT_ONCE),
             gate: Arc::default(),
             abandoned: Mutex::default(),
+            cut_off: Mutex::default(),
+            has_abandoned: Notify::new(),
         };
         Self {
             inner: Arc::new(inner),
@@ -184,11 +201,15 @@ impl ContainerManager {
             .to_vec()
     }
 
-    /// The flow of a container is connected that was not, or no longer.
+    /// The flow of a container is connected that was not, or no longer, or by another
+    /// connection: of that nobody is told.
     pub fn connection_changed(&self, id: &str) {
-        let registry = self.inner.lock();
-        if let Some(entry) = registry.get(id) {
-            self.inner.tell(entry, entry.state());
+        let mut registry = self.inner.lock();
+        if let Some(entry) = registry.get_mut(id) {
+            let connected = self.inner.sockets.is_socket_connected(id);
+            if std::mem::replace(&mut entry.connected, connected) != connected {
+                self.inner.tell(entry, entry.state());
+            }
         }
         drop(registry);
         self.inner.changed.send_replace(());
@@ -218,7 +239,7 @@ impl ContainerManager {
         Fut: Future<Output = Result<T, Failure>> + Send,
         T: Send,
     {
-        let key = self.resolve(name).unwrap_or_else(|_| name.to_owned());
+        let key = self.inner.lock().queue(name);
         let begun = self.inner.begin(&key);
         let (manager, name) = (self.clone(), name.to_owned());
         async move {
@@ -229,6 +250,7 @@ impl ContainerManager {
     }
 
     /// Waits for the turn. What was asked for before may have made the container, or removed it.
+    /// One that waits in another queue is not the one that was meant: it got the name since.
     async fn hold(
         &self,
         gate: OwnedRwLockReadGuard<()>,
@@ -238,19 +260,12 @@ impl ContainerManager {
     ) -> Result<Held, Failure> {
         turn.come().await;
         let id = self.resolve(name)?;
-        let second = match id == key {
-            true => None,
-            false => {
-                let mut second = self.inner.turns.take(&id)?;
-                second.come().await;
-                // It may have gone meanwhile.
-                self.resolve(&id)?;
-                Some(second)
-            }
-        };
+        if self.inner.lock().queue(&id) != key {
+            return Err(Failure::no_container(name));
+        }
         Ok(Held {
             id,
-            _turns: (turn, second),
+            _turn: turn,
             _gate: gate,
         })
     }
@@ -316,7 +331,9 @@ impl Inner {
         Some(result)
     }
 
-    /// What the engine said of a container when it was asked at an instant.
+    /// What the engine said of a container when it was asked at an instant. It is older than
+    /// what is known if events came meanwhile; but much older it is only by a clock that was
+    /// put back, and then it is the newest.
     fn learn(
         &self,
         id: &str,
@@ -326,7 +343,8 @@ impl Inner {
         started: Option<Timestamp>,
     ) {
         self.change(id, |entry| {
-            if entry.as_of <= asked {
+            let ahead = entry.as_of.nanos().saturating_sub(asked.nanos());
+            if ahead <= 0 || u128::from(ahead.unsigned_abs()) > CLOCK_PUT_BACK.as_nanos() {
                 entry.as_of = asked;
                 entry.state = state;
                 entry.health = health;

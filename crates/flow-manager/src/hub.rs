@@ -50,7 +50,7 @@ pub struct Hub {
 struct State {
     all: Room,
     operate: Room,
-    clients: HashMap<String, Arc<Client>>,
+    clients: HashMap<u64, Arc<Client>>,
     logs: HashMap<String, LogRoom>,
 }
 
@@ -58,7 +58,7 @@ struct State {
 #[derive(Debug, Default)]
 struct LogRoom {
     seq: u64,
-    members: HashSet<String>,
+    members: HashSet<u64>,
 }
 
 #[derive(Serialize)]
@@ -122,19 +122,19 @@ impl Hub {
         if state.clients.len() >= clients_max {
             return false;
         }
-        state.clients.insert(client.sid.clone(), client);
+        state.clients.insert(client.number, client);
         true
     }
 
     /// A client left; the containers whose log nobody follows any more.
-    pub(crate) fn leave(&self, sid: &str) -> Vec<String> {
+    pub(crate) fn leave(&self, client: u64) -> Vec<String> {
         let mut state = self.lock();
-        if let Some(client) = state.clients.remove(sid) {
+        if let Some(client) = state.clients.remove(&client) {
             client.close();
         }
         let mut empty = Vec::new();
         state.logs.retain(|id, room| {
-            room.members.remove(sid);
+            room.members.remove(&client);
             if room.members.is_empty() {
                 empty.push(id.clone());
             }
@@ -157,23 +157,23 @@ impl Hub {
     }
 
     /// A client follows the log of a container; true for the first.
-    pub(crate) fn follow(&self, id: &str, sid: &str) -> bool {
+    pub(crate) fn follow(&self, id: &str, client: u64) -> bool {
         let mut state = self.lock();
-        if !state.clients.contains_key(sid) {
+        if !state.clients.contains_key(&client) {
             return false;
         }
         let room = state.logs.entry(id.to_owned()).or_default();
-        room.members.insert(sid.to_owned());
+        room.members.insert(client);
         room.members.len() == 1
     }
 
     /// A client no longer follows the log of a container; true for the last.
-    pub(crate) fn unfollow(&self, id: &str, sid: &str) -> bool {
+    pub(crate) fn unfollow(&self, id: &str, client: u64) -> bool {
         let mut state = self.lock();
         let Some(room) = state.logs.get_mut(id) else {
             return false;
         };
-        room.members.remove(sid);
+        room.members.remove(&client);
         let is_empty = room.members.is_empty();
         if is_empty {
             state.logs.remove(id);
@@ -198,7 +198,7 @@ impl Hub {
             dropped,
         })
         .into();
-        for client in room.members.iter().filter_map(|sid| clients.get(sid)) {
+        for client in room.members.iter().filter_map(|number| clients.get(number)) {
             client.push(Packet::Event("log_lines", data.clone()));
         }
     }
@@ -276,8 +276,8 @@ mod tests {
     use crate::containers::ContainerObserver;
     use crate::flow::{FlowEvent, FlowObserver};
 
-    fn client(hub: &Hub, sid: &str, role: Role) {
-        let client = Client::new(sid.to_owned(), sid.to_owned(), role);
+    fn client(hub: &Hub, number: u64, role: Role) {
+        let client = Client::new(number, number.to_string(), role);
         assert!(hub.join(Arc::new(client), 10));
     }
 
@@ -325,14 +325,38 @@ mod tests {
     }
 
     #[test]
+    fn what_an_actor_did_is_told_with_its_data() {
+        let hub = Hub::new();
+        let event = FlowEvent::Actor {
+            actor: "loader".to_owned(),
+            event: "finished".to_owned(),
+            data: raw(&serde_json::json!({"rows": 7})),
+        };
+        hub.flow_event("1", &event);
+        let missed = hub.missed(hub.epoch(), Role::Operate, Some(0), Some(0));
+        let told = missed.events.iter().map(|told| {
+            let told = serde_json::from_str::<serde_json::Value>(told.data.get()).unwrap();
+            (told["data"].clone(), told["details"].clone())
+        });
+        let actor = serde_json::json!({"actor": "loader", "event": "finished"});
+        let mut with_data = actor.clone();
+        with_data["data"] = serde_json::json!({"rows": 7});
+        let null = serde_json::Value::Null;
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [(null.clone(), actor), (with_data, null)]
+        );
+    }
+
+    #[test]
     fn log_has_followers_as_long_as_they_are_there() {
         let hub = Hub::new();
-        client(&hub, "a", Role::Operate);
-        client(&hub, "b", Role::Operate);
-        assert!(hub.follow("1", "a") && !hub.follow("1", "b") && !hub.follow("1", "stranger"));
-        assert!(!hub.unfollow("1", "a"));
-        assert_eq!(hub.leave("b"), ["1"]);
-        assert!(hub.follow("1", "a") && hub.unfollow("1", "a"));
+        client(&hub, 1, Role::Operate);
+        client(&hub, 2, Role::Operate);
+        assert!(hub.follow("1", 1) && !hub.follow("1", 2) && !hub.follow("1", 3));
+        assert!(!hub.unfollow("1", 1));
+        assert_eq!(hub.leave(2), ["1"]);
+        assert!(hub.follow("1", 1) && hub.unfollow("1", 1));
         assert_eq!(hub.clients(), 1);
     }
 }

@@ -34,6 +34,17 @@ pub fn depth(text: &[u8]) -> usize {
     deepest
 }
 
+/// How many bytes a text has in JSON, with its quotes.
+#[must_use]
+pub fn text_length(text: &str) -> usize {
+    let length = |byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(length).sum::<usize>() + 2
+}
+
 /// `{}`, for data that was not given.
 #[must_use]
 pub fn empty_object() -> Box<RawValue> {
@@ -68,6 +79,11 @@ mod tests {
 
     proptest! {
         #![proptest_config(test_support::cases(256))]
+
+        #[test]
+        fn length_of_a_text_is_that_of_its_json(text in "(?s)([\\x00-\\x7f]|.){0,40}") {
+            prop_assert_eq!(text_length(&text), raw(&text).get().len());
+        }
 
         #[test]
         fn nesting_is_counted_whatever_stands_in_strings(levels in 0usize..40, text in ".{0,20}") {

@@ -13,7 +13,7 @@ use crate::model::ContainerConfig;
 mod path;
 mod pattern;
 
-pub use path::{PathError, resolve_below};
+pub use path::{PathError, open_below, resolve_below};
 pub use pattern::{ImagePattern, PatternError};
 
 /// The variable that tells a flow where its socket is.
@@ -147,10 +147,7 @@ impl Policy {
     /// [`ErrorCode::MountNotAllowed`] and [`ErrorCode::InvalidValue`].
     pub fn mounts(&self, config: &ContainerConfig) -> Result<Vec<Mount>, Failure> {
         let mounts = config.volumes.iter().map(|(source, target)| {
-            let (target, read_only) = match target.strip_suffix(":ro") {
-                Some(target) => (target, true),
-                None => (target.strip_suffix(":rw").unwrap_or(target), false),
-            };
+            let (target, read_only) = target_and_mode(target);
             if !is_inside_path(target) || overlaps_socket(target) {
                 let message =
                     "volumes: write an absolute path in the container, not over /run/flow";
@@ -220,6 +217,14 @@ impl Policy {
             ..ContainerCreateBody::default()
         };
         container
+    }
+}
+
+/// The path in the container of a volume, and whether it is read-only there.
+pub(crate) fn target_and_mode(target: &str) -> (&str, bool) {
+    match target.strip_suffix(":ro") {
+        Some(target) => (target, true),
+        None => (target.strip_suffix(":rw").unwrap_or(target), false),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -71,6 +72,8 @@ struct Inner {
     tokens: RwLock<Tokens>,
     wrong_tokens: RateLimit,
     followers: LogFollowers,
+    /// How many clients were let in.
+    admitted: AtomicU64,
 }
 
 /// What a request comes to: the event, which is the acknowledgement too.
@@ -132,6 +135,7 @@ impl SocketIoEventHandler {
             metrics,
             tokens: RwLock::new(tokens),
             wrong_tokens: RateLimit::default(),
+            admitted: AtomicU64::new(0),
         };
         Self {
             inner: Arc::new(inner),
@@ -182,7 +186,8 @@ impl SocketIoEventHandler {
         if self.inner.hub.clients() >= CLIENTS_MAX {
             return Err(ErrorCode::TooManyClients);
         }
-        let client = Arc::new(Client::new(socket.id.to_string(), name, role));
+        let number = self.inner.admitted.fetch_add(1, Ordering::Relaxed) + 1;
+        let client = Arc::new(Client::new(number, name, role));
         socket.extensions.insert(client.clone());
         let (handler, asks) = (self.clone(), client.clone());
         // All names come to one place, so that what is not known is answered, too. This
@@ -207,15 +212,15 @@ impl SocketIoEventHandler {
                 false => Err(ErrorCode::MissingToken),
             };
         };
-        if !inner.wrong_tokens.allows(peer.address, now) {
-            return Err(ErrorCode::RateLimited);
-        }
         let tokens = inner
             .tokens
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         match tokens.find(token) {
+            // Also from an address that gave wrong ones: it may be that of others, too, who
+            // must not be able to lock anybody out.
             Some((role, name)) => Ok((role, name.to_owned())),
+            None if !inner.wrong_tokens.allows(peer.address, now) => Err(ErrorCode::RateLimited),
             None => {
                 inner.wrong_tokens.count(peer.address, now);
                 Err(ErrorCode::InvalidToken)
@@ -235,7 +240,7 @@ impl SocketIoEventHandler {
             return;
         }
         info!(
-            sid = client.sid,
+            client = client.number,
             name = client.name,
             role = client.role.as_str(),
             "client connected"
@@ -245,15 +250,14 @@ impl SocketIoEventHandler {
             self.left(&client);
         }
         client.forward(&transport).await;
-        self.inner.hub.leave(&client.sid);
+        // It may be ended from this side, before the library tells of its end.
+        self.left(&client);
     }
 
     fn left(&self, client: &Client) {
-        for id in self.inner.hub.leave(&client.sid) {
-            self.inner.followers.stop(&id);
-        }
+        self.inner.followers.left(client.number);
         client.close();
-        debug!(sid = client.sid, "client left");
+        debug!(client = client.number, "client left");
     }
 
     /// Begins what a client asks for, and answers it when it is done. What takes a place in an
@@ -268,7 +272,7 @@ impl SocketIoEventHandler {
             }
             _ => ("", "", false),
         };
-        SystemLogger.log_socket_event(event, &client.sid, body);
+        SystemLogger.log_socket_event(event, client.number, body);
         let envelope = Envelope::of(body);
         let refuse = |code, message: &str| -> Answering {
             std::future::ready(Err(Failure::new(code, message))).boxed()

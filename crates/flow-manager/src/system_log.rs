@@ -32,10 +32,10 @@ impl SystemLogger {
     }
 
     /// A client asked for something; of what it sent only the size is told.
-    pub fn log_socket_event(self, event: &str, sid: &str, data: &str) {
+    pub fn log_socket_event(self, event: &str, client: u64, data: &str) {
         debug!(
             event = redacted_prefix(event),
-            sid,
+            client,
             bytes = data.len(),
             "request"
         );

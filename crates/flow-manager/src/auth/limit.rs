@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Wrong tokens at once, and how long each counts: 256 bits are not guessed at any rate, this
-/// keeps the log and the processor for others.
+/// Wrong tokens at once, and how long each counts. 256 bits are not guessed at any rate, so a
+/// right token is taken whatever was counted: this tells who is wrong to wait.
 const BURST: u32 = 20;
 const REGAINED: Duration = Duration::from_secs(2);
 /// Most addresses that are remembered.
@@ -19,7 +19,7 @@ const ADDRESSES_MAX: usize = 4096;
 pub struct RateLimit(Mutex<HashMap<Option<IpAddr>, (u32, Instant)>>);
 
 impl RateLimit {
-    /// Whether an address may try a token now.
+    /// Whether an address gave few wrong tokens lately.
     pub fn allows(&self, address: Option<IpAddr>, now: Instant) -> bool {
         let mut wrong = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = address.map(network);

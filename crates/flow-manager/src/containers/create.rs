@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use docker_client::{CreateContainer, DockerClientError, ListOptions};
 use tracing::warn;
@@ -13,6 +14,10 @@ use crate::failure::{ErrorCode, Failure};
 use crate::model::{ContainerConfig, ContainerInfo};
 use crate::policy::{FOLDER_LABEL, Placement, Pull};
 use crate::time::Moment;
+
+/// How long it is looked whether an engine that did not answer has made a container after all:
+/// one whose disk is slow takes minutes.
+const SLOW: Duration = Duration::from_secs(120);
 
 impl ContainerManager {
     /// Makes a container; it is not started. What a failed attempt left behind is removed.
@@ -27,14 +32,16 @@ impl ContainerManager {
         config: ContainerConfig,
     ) -> impl Future<Output = Result<ContainerInfo, Failure>> + Send + use<> {
         // One without a name waits for nobody.
-        let key = config.name.clone();
-        let key = key.unwrap_or_else(|| format!("/{:016x}", rand::random::<u64>()));
+        let key = match &config.name {
+            Some(name) => self.inner.lock().queue(name),
+            None => format!("/{:016x}", rand::random::<u64>()),
+        };
         let begun = self.inner.begin(&key);
         let inner = self.inner.clone();
         async move {
             let (_gate, mut turn) = begun?;
             turn.come().await;
-            inner.create(config).await
+            inner.create(config, key).await
         }
     }
 
@@ -56,9 +63,14 @@ impl ContainerManager {
 }
 
 impl Inner {
-    async fn create(self: &Arc<Self>, config: ContainerConfig) -> Result<ContainerInfo, Failure> {
+    async fn create(
+        self: &Arc<Self>,
+        config: ContainerConfig,
+        queue: String,
+    ) -> Result<ContainerInfo, Failure> {
         self.engine.client()?;
         self.policy.check(&config)?;
+        self.check_nesting(&config)?;
         if let Some(name) = &config.name
             && self.lock().resolve(name).is_ok_and(|id| id != *name)
         {
@@ -78,10 +90,14 @@ impl Inner {
             folder: folder.clone(),
         };
         let request = self.policy.request(&config, mounts, &placement);
-        match self.create_in(&folder, request, config).await {
+        match self.create_in(&folder, request, config, queue).await {
             Ok(info) => Ok(info),
             Err(failure) => {
-                self.discard(&folder).await;
+                let is_answered = !matches!(
+                    failure.code,
+                    ErrorCode::EngineTimeout | ErrorCode::EngineUnavailable
+                );
+                self.discard(&folder, is_answered).await;
                 Err(failure)
             }
         }
@@ -92,6 +108,7 @@ impl Inner {
         folder: &str,
         request: CreateContainer,
         config: ContainerConfig,
+        queue: String,
     ) -> Result<ContainerInfo, Failure> {
         let id = self.ask_for(request).await?;
         let asked = Moment::now().0;
@@ -116,6 +133,7 @@ impl Inner {
             .setup_socket(&id, &self.store.folder(folder))
             .await?;
         let entry = Entry {
+            queue,
             as_of: asked,
             state: info.state,
             health: info.health.into(),
@@ -153,8 +171,14 @@ impl Inner {
     }
 
     /// Removes what an attempt to create left behind. What cannot be removed now is when the
-    /// engine is back.
-    pub(super) async fn discard(self: &Arc<Self>, folder: &str) {
+    /// engine is back, and what an engine that did not answer makes yet, when it has.
+    async fn discard(self: &Arc<Self>, folder: &str, is_answered: bool) {
+        if !is_answered {
+            let made = self.made_for(folder).await;
+            if made.is_ok_and(|made| made.is_empty()) {
+                return self.abandon(folder.to_owned(), SLOW);
+            }
+        }
         let swept = self.sweep(folder).await;
         if let Err(failure) = swept {
             let error = diagnostics::chain(&failure);
@@ -162,11 +186,7 @@ impl Inner {
                 folder,
                 error, "container not removed, tried again when the engine is back"
             );
-            let mut abandoned = self
-                .abandoned
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            abandoned.push(folder.to_owned());
+            self.abandon(folder.to_owned(), SLOW);
         }
     }
 
@@ -225,9 +245,11 @@ impl Inner {
             Ok(()) => {}
             // Somebody else removed it.
             Err(failure) if failure.code == ErrorCode::ContainerNotFound => {}
+            // The engine's words for it are others in each version, so it is asked.
             Err(failure)
                 if failure.code == ErrorCode::InvalidState
-                    && failure.message.contains("You cannot remove") =>
+                    && !force
+                    && self.refresh(id).await?.state.has_process() =>
             {
                 let message = "The container runs: stop it first, or force its removal";
                 return Err(Failure::new(ErrorCode::ContainerRunning, message).because(failure));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use docker_client::{DockerApiClient, DockerClientError};
 use tracing::warn;
 
+use super::registry::Entry;
 use super::store::Wish;
 use super::{ContainerManager, Inner};
 use crate::failure::{ErrorCode, Failure};
@@ -59,8 +60,7 @@ impl ContainerManager {
         grace: Duration,
     ) -> impl Future<Output = Result<ContainerStatus, Failure>> + Send + use<> {
         self.operate(name, move |manager, id| async move {
-            manager.inner.check_mounts(&id).await?;
-            manager.inner.act(&id, Act::Restart(grace)).await
+            manager.inner.restart(&id, grace).await
         })
     }
 
@@ -158,6 +158,22 @@ impl Inner {
         grace: Duration,
     ) -> Result<ContainerStatus, Failure> {
         self.act(id, Act::Stop(grace)).await
+    }
+
+    /// A container that mounts something is stopped and then started: the engine would mount
+    /// what is there at the end of the grace, which may be minutes after the look.
+    async fn restart(
+        self: &Arc<Self>,
+        id: &str,
+        grace: Duration,
+    ) -> Result<ContainerStatus, Failure> {
+        self.check_mounts(id).await?;
+        let has_mounts = |entry: &Entry| !entry.config.volumes.is_empty();
+        if !self.lock().get(id).is_some_and(has_mounts) {
+            return self.act(id, Act::Restart(grace)).await;
+        }
+        self.stop(id, grace).await?;
+        self.start(id).await
     }
 
     /// What a container mounts may have become something else since it was created.

@@ -7,17 +7,26 @@ use futures_util::StreamExt;
 
 use super::ContainerManager;
 use crate::failure::Failure;
+use crate::json::text_length;
 use crate::model::LogText;
 use crate::time::Moment;
 
 /// Most lines that are asked for at once.
 pub const LOG_TAIL_MAX: u64 = 10_000;
-/// Most bytes of them: an answer must find room in the client's queue.
+/// Most bytes of them as they are sent: an answer must find room in the client's queue.
 const BYTES_MAX: usize = 1024 * 1024;
 /// Longer lines come in pieces.
 const LINE_MAX: usize = 64 * 1024;
-/// What JSON adds to a line, about.
+/// What a line costs beside its text, about.
 const LINE_COST: usize = 80;
+/// Most logs that are read at once: each takes its bytes and a connection to the engine.
+pub(super) const READINGS_MAX: usize = 8;
+
+/// What is counted is the text that is sent: a byte that is no text is three, and a control
+/// character six.
+fn cost(line: &LogText) -> usize {
+    text_length(&line.text) + LINE_COST
+}
 
 /// Some lines of a log.
 #[derive(Debug)]
@@ -47,6 +56,7 @@ impl ContainerManager {
         options.since = since;
         options.timestamps = true;
         options.max_line = LINE_MAX;
+        let _reading = self.inner.log_readings.acquire().await;
         let mut log = self
             .inner
             .engine
@@ -58,13 +68,14 @@ impl ContainerManager {
             let LogItem::Line(line) = item? else {
                 continue;
             };
-            bytes += line.bytes.len() + LINE_COST;
-            lines.push_back(LogText::from(line));
+            let line = LogText::from(line);
+            bytes += cost(&line);
+            lines.push_back(line);
             while bytes > BYTES_MAX {
                 let Some(oldest) = lines.pop_front() else {
                     break;
                 };
-                bytes = bytes.saturating_sub(oldest.text.len() + LINE_COST);
+                bytes -= cost(&oldest);
                 truncated = true;
             }
         }

@@ -1,13 +1,26 @@
 //! Taking up what an earlier run left: its containers, and what it began.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::registry::Entry;
 use super::store::{CreatedRecord, Record, StoreError};
 use super::{ContainerManager, Inner};
 use crate::failure::Failure;
+
+/// How long it is looked whether the engine still makes what a killed flow-manager asked for.
+const LATE: Duration = Duration::from_secs(5);
+
+/// A folder that is to be removed, and the container that the engine may make for it.
+pub(super) struct Abandoned {
+    folder: String,
+    /// How long one may come, from the first time that it is looked for.
+    late: Duration,
+    until: Option<Instant>,
+}
 
 impl ContainerManager {
     /// Reads what is on disk, and listens for the flows at once: they run while the engine may
@@ -21,7 +34,10 @@ impl ContainerManager {
         let inner = &self.inner;
         let read = inner.on_disk(|inner| {
             let names = inner.store.names()?;
-            let read = |name: String| (inner.store.read(&name), name);
+            let read = |name: String| {
+                let (record, is_cut_off) = (inner.store.read(&name), inner.store.has_backup(&name));
+                (record, is_cut_off, name)
+            };
             Ok::<_, StoreError>(names.into_iter().map(read).collect::<Vec<_>>())
         });
         let records = read.await?.map_err(|error| {
@@ -29,7 +45,7 @@ impl ContainerManager {
             Failure::new(crate::failure::ErrorCode::StateNotWritten, message).because(error)
         })?;
         let mut taken = 0;
-        for (record, folder) in records {
+        for (record, is_cut_off, folder) in records {
             match record {
                 Ok(Some(Record::Created(record))) => {
                     let CreatedRecord {
@@ -39,12 +55,15 @@ impl ContainerManager {
                         wish,
                         config,
                     } = *record;
+                    if is_cut_off {
+                        inner.update_was_cut_off(&id);
+                    }
                     let entry = Entry::new(folder, id, name, created, wish, config);
                     inner.take_up(entry).await;
                     taken += 1;
                 }
                 // A folder without a file was made a moment before the end.
-                Ok(Some(Record::Creating) | None) => inner.abandon(folder),
+                Ok(Some(Record::Creating) | None) => inner.abandon(folder, LATE),
                 Err(error) => {
                     error!(
                         folder,
@@ -75,38 +94,50 @@ impl Inner {
     }
 
     /// Notes a folder that is to be removed with what was made for it.
-    pub(super) fn abandon(&self, folder: String) {
+    pub(super) fn abandon(&self, folder: String, late: Duration) {
+        self.keep_abandoned(Abandoned {
+            folder,
+            late,
+            until: None,
+        });
+        self.has_abandoned.notify_one();
+    }
+
+    fn keep_abandoned(&self, folder: Abandoned) {
         let mut abandoned = self
             .abandoned
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner);
         abandoned.push(folder);
     }
 
     /// Removes what nobody waits for any more. An engine goes on with a request whose client
     /// was killed, so its container may come later: those without one are looked at again.
-    pub(super) async fn sweep_abandoned(self: &Arc<Self>, is_last: bool) {
+    pub(super) async fn sweep_abandoned(self: &Arc<Self>) {
         let folders = {
             let mut abandoned = self
                 .abandoned
                 .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+                .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *abandoned)
         };
-        for folder in folders {
-            let waits = match self.made_for(&folder).await {
-                Ok(made) => made.is_empty() && !is_last,
+        for mut abandoned in folders {
+            let folder = &abandoned.folder;
+            let now = Instant::now();
+            let until = *abandoned.until.get_or_insert(now + abandoned.late);
+            let waits = match self.made_for(folder).await {
+                Ok(made) => made.is_empty() && now < until,
                 Err(_) => true,
             };
             if waits {
-                self.abandon(folder);
-            } else if let Err(failure) = self.sweep(&folder).await {
+                self.keep_abandoned(abandoned);
+            } else if let Err(failure) = self.sweep(folder).await {
                 warn!(
                     folder,
                     error = diagnostics::chain(&failure),
                     "container not removed"
                 );
-                self.abandon(folder);
+                self.keep_abandoned(abandoned);
             }
         }
     }
@@ -115,7 +146,7 @@ impl Inner {
         let abandoned = self
             .abandoned
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner);
         !abandoned.is_empty()
     }
 }

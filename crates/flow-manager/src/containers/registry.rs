@@ -20,6 +20,8 @@ const PREFIX_MIN: usize = 12;
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) id: String,
+    /// The queue of its operations, which it keeps: the one that its creation waited in.
+    pub(crate) queue: String,
     /// The name of its folder.
     pub(crate) folder: String,
     pub(crate) name: String,
@@ -32,6 +34,8 @@ pub(crate) struct Entry {
     /// The instant that the state is of; what happened before is known.
     pub(crate) as_of: Timestamp,
     pub(crate) usage: Option<(Instant, ResourceUsage)>,
+    /// Whether its flow is connected, as it was told last.
+    pub(crate) connected: bool,
     /// How often it was started while this flow-manager watched.
     pub(crate) starts: u64,
 }
@@ -47,6 +51,7 @@ impl Entry {
     ) -> Self {
         Self {
             id,
+            queue: name.clone(),
             folder,
             name,
             created,
@@ -57,6 +62,7 @@ impl Entry {
             started: None,
             as_of: Timestamp::from_nanos(i64::MIN),
             usage: None,
+            connected: false,
             starts: 0,
         }
     }
@@ -134,6 +140,14 @@ impl Registry {
         self.entries.keys().cloned().collect()
     }
 
+    /// The queue of the operations on a container. What is called by a name that none has waits
+    /// for the one that may be created with it.
+    pub(crate) fn queue(&self, name: &str) -> String {
+        let id = self.resolve(name).ok();
+        let entry = id.and_then(|id| self.get(&id));
+        entry.map_or_else(|| name.to_owned(), |entry| entry.queue.clone())
+    }
+
     /// The id of the container with this id, unique beginning of an id, or name. An id goes
     /// before a name, as with Docker.
     pub(crate) fn resolve(&self, name: &str) -> Result<String, Failure> {
@@ -190,6 +204,10 @@ mod tests {
         registry.rename(&b, "three");
         assert!(registry.resolve("two").is_err());
         assert_eq!(registry.resolve("three").unwrap(), b);
+        assert_eq!(
+            (registry.queue("three"), registry.queue("four")),
+            ("two".to_owned(), "four".to_owned())
+        );
         registry.remove(&b);
         assert!(registry.resolve("three").is_err());
     }

@@ -1,10 +1,18 @@
 //! How a container is, and what it uses.
 
+use std::sync::{Arc, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 use tokio::time::Instant;
 
 use super::{ContainerManager, Inner};
 use crate::failure::{ErrorCode, Failure};
 use crate::model::{ContainerStatus, ResourceUsage};
+
+/// A reading of statistics that many wait for.
+type Reading = Shared<BoxFuture<'static, bool>>;
+pub(super) type WeakReading = WeakShared<BoxFuture<'static, bool>>;
 
 impl ContainerManager {
     /// How a container is. Statistics that are older than five seconds are read anew, which
@@ -28,21 +36,37 @@ impl ContainerManager {
 
 impl Inner {
     /// Reads the statistics of a container unless they are fresh. Who comes meanwhile waits
-    /// for the same reading.
-    async fn read_usage(&self, id: &str) -> Result<(), Failure> {
-        let needed = || {
+    /// for the same reading, however many they are.
+    async fn read_usage(self: &Arc<Self>, id: &str) -> Result<(), Failure> {
+        let is_needed = {
             let registry = self.lock();
             let entry = registry.get(id);
             entry.is_some_and(|entry| entry.state().has_process() && entry.fresh_usage().is_none())
         };
-        if !needed() {
-            return Ok(());
+        if is_needed && !self.reading(id).await {
+            let message = "Docker does not answer";
+            return Err(Failure::new(ErrorCode::EngineUnavailable, message));
         }
-        let mut turn = self.readings.take(id)?;
-        turn.come().await;
-        if !needed() {
-            return Ok(());
+        Ok(())
+    }
+
+    /// The reading that is under way, or a new one. It goes on as long as somebody waits for it.
+    fn reading(self: &Arc<Self>, id: &str) -> Reading {
+        let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reading) = readings.get(id).and_then(WeakReading::upgrade) {
+            return reading;
         }
+        readings.retain(|_, reading| reading.upgrade().is_some());
+        let (inner, owned) = (self.clone(), id.to_owned());
+        let reading = async move { inner.read(&owned).await }.boxed().shared();
+        if let Some(weak) = reading.downgrade() {
+            readings.insert(id.to_owned(), weak);
+        }
+        reading
+    }
+
+    /// Reads the statistics; false if the engine is away.
+    async fn read(&self, id: &str) -> bool {
         let read = self
             .engine
             .ask(|docker| async move { docker.stats(id).await })
@@ -54,11 +78,10 @@ impl Inner {
                 if let Some(entry) = self.lock().get_mut(id) {
                     entry.usage = usage.map(|usage| (Instant::now(), usage));
                 }
-                Ok(())
+                true
             }
-            Err(failure) if failure.code == ErrorCode::EngineUnavailable => Err(failure),
             // The state is known without.
-            Err(_) => Ok(()),
+            Err(failure) => failure.code != ErrorCode::EngineUnavailable,
         }
     }
 }

@@ -114,13 +114,15 @@ async fn manager(
 
 /// The path may be longer than an address.
 async fn connect(socket: &str) -> UnixStream {
+    try_connect(socket).await.unwrap()
+}
+
+async fn try_connect(socket: &str) -> std::io::Result<UnixStream> {
     let socket = std::path::Path::new(socket);
     let folder = fs::File::open(socket.parent().unwrap()).unwrap();
     let number = std::os::fd::AsRawFd::as_raw_fd(&folder);
     let name = socket.file_name().unwrap().to_str().unwrap();
-    UnixStream::connect(format!("/proc/self/fd/{number}/{name}"))
-        .await
-        .unwrap()
+    UnixStream::connect(format!("/proc/self/fd/{number}/{name}")).await
 }
 
 async fn until(done: impl Fn() -> bool) {
@@ -309,6 +311,56 @@ async fn operations_on_one_container_are_done_in_the_order_of_the_calls() {
 }
 
 #[tokio::test]
+async fn order_of_operations_outlives_the_creation_and_the_removal_of_a_container() {
+    let fixture = Fixture::start().await;
+    let (manager, engine) = (&fixture.manager, &fixture.engine);
+    let delay = Fault::delay(Duration::from_millis(200));
+    engine.fail_next("POST /containers/*/start", [delay]);
+    let create = tokio::spawn(manager.create_container(config("web")));
+    let start = tokio::spawn(manager.start_container("web"));
+    let restart = tokio::spawn(manager.restart_container("web", Duration::ZERO));
+    // The container is there when the last is asked for, and has an id.
+    engine
+        .requests_at_least("POST /containers/*/start", 1)
+        .await;
+    manager.stop_container("web", Duration::ZERO).await.unwrap();
+    for earlier in [start, restart] {
+        earlier.await.unwrap().unwrap();
+    }
+    let id = create.await.unwrap().unwrap().id;
+    assert_eq!(
+        engine.container("web").unwrap().state(),
+        Some(State::Exited)
+    );
+    let delete = manager.delete_container(&id[..12], false);
+    let create = manager.create_container(config("web"));
+    let (created, deleted) = tokio::join!(create, delete);
+    assert_eq!(deleted.unwrap(), id);
+    assert_ne!(created.unwrap().id, id);
+}
+
+#[tokio::test]
+async fn container_that_runs_is_not_deleted_whatever_the_words_of_the_engine() {
+    let fixture = Fixture::start().await;
+    fixture.create("web").await;
+    fixture.manager.start_container("web").await.unwrap();
+    for message in [
+        "You cannot remove a running container 12. Stop the container before attempting removal or force remove",
+        "cannot remove container \"/web\": container is running: stop the container before removing or force remove",
+    ] {
+        let fault = Fault::error(409, message);
+        fixture.engine.fail_next("DELETE /containers/*", [fault]);
+        let refused = fixture.manager.delete_container("web", false).await;
+        assert_eq!(refused.unwrap_err().code, ErrorCode::ContainerRunning);
+    }
+    fixture.engine.container("web").unwrap().exit(0);
+    let fault = Fault::error(409, "removal of container web is already in progress");
+    fixture.engine.fail_next("DELETE /containers/*", [fault]);
+    let refused = fixture.manager.delete_container("web", false).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::InvalidState);
+}
+
+#[tokio::test]
 async fn failed_create_leaves_nothing_behind() {
     let fixture = Fixture::start().await;
     let engine = &fixture.engine;
@@ -362,6 +414,27 @@ async fn failed_create_leaves_nothing_behind() {
             .code,
         ErrorCode::NameTaken
     );
+}
+
+#[tokio::test]
+async fn container_that_a_slow_engine_makes_later_is_removed() {
+    let fixture = Fixture::start().await;
+    let engine = &fixture.engine;
+    // The connection is cut before the engine makes it.
+    engine.fail_next("POST /containers/create", [Fault::cut()]);
+    let creating = fixture.manager.create_container(config("web"));
+    let failure = creating.await.unwrap_err();
+    assert_eq!(failure.code, ErrorCode::EngineUnavailable);
+    let folders = fixture.folders();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    let folder = folders[0].file_name().unwrap().to_str().unwrap();
+    let instance = fixture.manager.inner.store.instance();
+    let late = Container::named("web")
+        .label(INSTANCE_LABEL, instance)
+        .label(FOLDER_LABEL, folder);
+    engine.add(late);
+    until(|| engine.container("web").is_none()).await;
+    until(|| fixture.folders().is_empty()).await;
 }
 
 #[tokio::test]
@@ -529,6 +602,56 @@ async fn flow_manager_that_was_killed_takes_its_containers_up_and_removes_what_i
 }
 
 #[tokio::test]
+async fn flow_that_comes_and_goes_is_told_at_a_bounded_rate() {
+    let fixture = Fixture::start().await;
+    fixture.create("web").await;
+    let socket = fixture.manager.list_containers().unwrap()[0]
+        .socket_path
+        .clone();
+    let before = fixture.states().len();
+    let begun = std::time::Instant::now();
+    let coming_and_going = async {
+        loop {
+            // It is refused when too many wait already.
+            if let Ok(mut flow) = try_connect(&socket).await {
+                let hello = b"{\"type\":\"hello\",\"version\":1,\"session\":\"s\"}\n";
+                let _ = flow.write_all(hello).await;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let second = Duration::from_secs(1);
+    let _ = tokio::time::timeout(second, coming_and_going).await;
+    let told = fixture.states().len() - before;
+    let accepted = 8 + begun.elapsed().as_millis() / 100 + 1;
+    let bound = 2..=2 * accepted;
+    assert!(bound.contains(&(told as u128)), "{told} of {accepted}");
+}
+
+#[tokio::test]
+async fn connection_that_takes_over_changes_nothing() {
+    let fixture = Fixture::start().await;
+    fixture.create("web").await;
+    let socket = fixture.manager.list_containers().unwrap()[0]
+        .socket_path
+        .clone();
+    let before = fixture.states().len();
+    let mut flows = Vec::new();
+    for session in ["a", "b", "c"] {
+        let mut flow = connect(&socket).await;
+        let hello = json!({"type": "hello", "version": 1, "session": session});
+        flow.write_all(format!("{hello}\n").as_bytes())
+            .await
+            .unwrap();
+        let mut welcome = [0; 17];
+        flow.read_exact(&mut welcome).await.unwrap();
+        flows.push(flow);
+    }
+    until(|| fixture.states().len() > before).await;
+    assert_eq!(fixture.states().len(), before + 1);
+}
+
+#[tokio::test]
 async fn container_whose_folder_cannot_be_read_is_left_alone() {
     let fixture = Fixture::start().await;
     fixture.create("web").await;
@@ -591,13 +714,66 @@ async fn what_is_mounted_is_looked_at_again_before_each_start() {
 }
 
 #[tokio::test]
+async fn what_is_mounted_is_looked_at_after_the_stop_of_a_restart() {
+    let fixture = Fixture::start().await;
+    let folder = fixture.place.path().join("mounts/data");
+    fs::create_dir(&folder).unwrap();
+    let mut mounted = config("web");
+    let source = folder.display().to_string();
+    mounted.volumes.insert(source, "/data:ro".to_owned());
+    fixture.manager.create_container(mounted).await.unwrap();
+    fixture.manager.start_container("web").await.unwrap();
+    let slow = Fault::delay(Duration::from_millis(200));
+    fixture.engine.fail_next("POST /containers/*/stop", [slow]);
+    let restarting = fixture
+        .manager
+        .restart_container("web", Duration::from_secs(300));
+    let exchanging = async {
+        fixture
+            .engine
+            .requests_at_least("POST /containers/*/stop", 1)
+            .await;
+        fs::remove_dir(&folder).unwrap();
+        std::os::unix::fs::symlink("/etc", &folder).unwrap();
+    };
+    let (restarted, ()) = tokio::join!(restarting, exchanging);
+    assert_eq!(restarted.unwrap_err().code, ErrorCode::MountNotAllowed);
+    let starts = fixture.engine.requests_to("POST /containers/*/start").len();
+    let restarts = fixture.engine.requests_to("POST /containers/*/restart");
+    assert_eq!((starts, restarts.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn nothing_is_mounted_out_of_a_folder_that_another_may_write() {
+    let fixture = Fixture::start().await;
+    let data = fixture.place.path().join("mounts/data");
+    fs::create_dir_all(data.join("sub")).unwrap();
+    let with = |name: &str, folder: &std::path::Path, mode: &str| {
+        let volume = (folder.display().to_string(), format!("/data:{mode}"));
+        let mut mounted = config(name);
+        mounted.volumes.extend([volume]);
+        fixture.manager.create_container(mounted)
+    };
+    with("writer", &data, "rw").await.unwrap();
+    with("equal", &data, "rw").await.unwrap();
+    let refused = with("reader", &data.join("sub"), "ro").await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::MountNotAllowed);
+    for name in ["writer", "equal"] {
+        fixture.manager.delete_container(name, false).await.unwrap();
+    }
+    with("reader", &data.join("sub"), "ro").await.unwrap();
+    let refused = with("writer", &data, "rw").await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::MountNotAllowed);
+}
+
+#[tokio::test]
 async fn statistics_are_read_once_for_all_who_ask_at_once() {
     let fixture = Fixture::start().await;
     let id = fixture.create("web").await;
     let stopped = fixture.manager.get_container_status("web").await.unwrap();
     assert_eq!((stopped.resource_usage, stopped.uptime), (None, None));
     fixture.manager.start_container("web").await.unwrap();
-    let asked: Vec<_> = (0..8)
+    let asked: Vec<_> = (0..1000)
         .map(|_| fixture.manager.get_container_status(&id))
         .collect();
     for status in futures_util::future::join_all(asked).await {
@@ -646,6 +822,17 @@ async fn log_is_told_within_its_bounds() {
         .await
         .unwrap();
     assert_eq!((last.lines.len(), last.truncated), (1, false));
+    // As JSON these are six times as long.
+    for _ in 0..40 {
+        container.stdout("\u{1b}".repeat(10_000) + "\n");
+    }
+    let log = fixture
+        .manager
+        .get_container_logs(&id, 40, None)
+        .await
+        .unwrap();
+    let sent = crate::json::raw(&log.lines).get().len();
+    assert!(log.truncated && sent < 1_100_000, "{sent}");
 }
 
 #[tokio::test]
@@ -711,6 +898,26 @@ async fn stop_that_failed_is_no_reason_to_call_a_container_stopped() {
             .states()
             .iter()
             .any(|told| told == "web running exited")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn clock_that_was_put_back_does_not_hide_what_the_engine_says() {
+    let fixture = Fixture::start().await;
+    let id = fixture.create("web").await;
+    // As if it had been created an hour later than now.
+    let later = Timestamp::from_nanos(crate::time::Moment::now().0.nanos() + 3_600_000_000_000);
+    fixture
+        .manager
+        .inner
+        .change(&id, |entry| entry.as_of = later);
+    let status = fixture.manager.start_container("web").await.unwrap();
+    assert_eq!(status.state, ContainerState::Running);
+    fixture.engine.container("web").unwrap().exit(1);
+    until(|| {
+        let states = fixture.states();
+        states.iter().any(|told| told == "web running exited")
     })
     .await;
 }

@@ -16,7 +16,7 @@ const WAITING_MAX: usize = 64;
 /// So many names that nobody waits for are kept before they are looked through.
 const SPARE: usize = 256;
 
-/// The queues, by the id of a container or by a name that none has yet.
+/// The queues, by the name that a container was created with or that none has yet.
 #[derive(Debug, Default)]
 pub(crate) struct Turns(StdMutex<HashMap<String, Arc<Mutex<()>>>>);
 

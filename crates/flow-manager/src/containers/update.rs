@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use bollard::query_parameters::UploadToContainerOptions;
 use bytes::Bytes;
-use docker_client::{ArchiveLimits, DockerClientError};
-use futures_util::TryStreamExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
-use super::store::Wish;
 use super::{ContainerManager, Inner};
 use crate::failure::{ErrorCode, Failure};
 use crate::model::{ContainerHealth, ContainerState, ContainerStatus};
-use crate::policy::{CODE_DIR_LABEL, resolve_below};
+use crate::policy::{CODE_DIR_LABEL, open_below};
 
+mod backup;
 mod pack;
 mod target;
 
@@ -27,10 +25,15 @@ pub(crate) use pack::PackError;
 const CODE_MAX: u64 = 64 * 1024 * 1024;
 /// Most files of it.
 const FILES_MAX: u64 = 20_000;
+/// Most updates at once: each has the old code, the new, and copies of both in memory.
+pub(super) const AT_ONCE: usize = 2;
 /// How long a flow may take to be healthy or connected again.
 const COME_UP: Duration = Duration::from_secs(30);
 /// How long one that is neither must run.
 const RUN_FOR: Duration = Duration::from_secs(10);
+/// How long the engine may take for one of the calls that docker-client does not have in this
+/// form: it unpacks 64 MiB in seconds.
+const CALL: Duration = Duration::from_secs(60);
 /// The grace of the stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -39,11 +42,18 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) struct UpdateTimes {
     come_up: Duration,
     run_for: Duration,
+    call: Duration,
 }
 
+const TIMES: UpdateTimes = UpdateTimes::of(COME_UP, RUN_FOR, CALL);
+
 impl UpdateTimes {
-    pub(crate) const fn of(come_up: Duration, run_for: Duration) -> Self {
-        Self { come_up, run_for }
+    pub(crate) const fn of(come_up: Duration, run_for: Duration, call: Duration) -> Self {
+        Self {
+            come_up,
+            run_for,
+            call,
+        }
     }
 }
 
@@ -63,17 +73,17 @@ impl ContainerManager {
     ) -> impl Future<Output = Result<ContainerStatus, Failure>> + Send + use<> {
         let code_path = code_path.to_owned();
         self.operate(name, move |manager, id| async move {
-            manager
-                .inner
-                .update(&id, &code_path, UpdateTimes::of(COME_UP, RUN_FOR))
-                .await
+            manager.inner.update(&id, &code_path, TIMES).await
         })
     }
 }
 
 /// What an update works on.
+#[derive(Clone)]
 struct Update {
     id: String,
+    /// The name of the container's folder on the host.
+    state: String,
     /// The folder of the code in the container, and where it is.
     folder: String,
     parent: String,
@@ -88,28 +98,54 @@ impl Inner {
         code_path: &str,
         times: UpdateTimes,
     ) -> Result<ContainerStatus, Failure> {
-        let (update, target) = self.find_target(id).await?;
+        let (update, target) = self.find_target(id, times).await?;
+        let _has_room = self.updates.acquire().await;
         let (code, name) = (code_path.to_owned(), update.folder.clone());
         let packed = self.on_disk(move |inner| {
             let forbidden = &inner.policy.forbidden;
-            let code = resolve_below(&code, &inner.policy.code_roots, forbidden)
-                .map_err(PackError::Path)?;
-            pack::pack(&code, &name, CODE_MAX, FILES_MAX)
+            let code =
+                open_below(&code, &inner.policy.code_roots, forbidden).map_err(PackError::Path)?;
+            pack::pack(code, &name, CODE_MAX, FILES_MAX)
         });
         let new = packed.await?.map_err(|error| {
             let path = diagnostics::redacted_prefix(code_path);
             let message = format!("{path}: {}", diagnostics::chain(&error));
             Failure::new(ErrorCode::CodePathNotAllowed, message).because(error)
         })?;
-        let old = self.back_up(id, &target, &update.folder).await?;
-        if update.was_running {
-            self.stop(id, GRACE).await?;
+        let old = self.back_up(&update, &target).await?;
+        self.keep_backup(&update, old.clone()).await?;
+        let exchanged = self.exchange(&update, new, old, times).await;
+        self.drop_backup(&update.state).await;
+        exchanged
+    }
+
+    /// Puts the new code in the place of the old, or the old one back.
+    async fn exchange(
+        self: &Arc<Self>,
+        update: &Update,
+        new: Bytes,
+        old: Bytes,
+        times: UpdateTimes,
+    ) -> Result<ContainerStatus, Failure> {
+        let id = &*update.id;
+        if update.was_running
+            && let Err(failure) = self.stop(id, GRACE).await
+        {
+            // The engine may have stopped it all the same.
+            if let Err(failure) = self.start(id).await {
+                warn!(
+                    container = id,
+                    error = diagnostics::chain(&failure),
+                    "flow not started again"
+                );
+            }
+            return Err(failure);
         }
-        let replaced = self.replace(&update, new, true, times).await;
+        let replaced = self.replace(update, new, true, times).await;
         match replaced {
             Ok(()) => self.refresh(id).await,
             Err(failure) => {
-                let rolled_back = self.roll_back(&update, old, times).await;
+                let rolled_back = self.roll_back(update, old, times).await;
                 Err(Failure {
                     rolled_back: Some(rolled_back),
                     ..Failure::new(ErrorCode::UpdateFailed, failure.message.clone())
@@ -120,7 +156,11 @@ impl Inner {
     }
 
     /// Finds the code, and what stands against replacing it, before anything is stopped.
-    async fn find_target(self: &Arc<Self>, id: &str) -> Result<(Update, String), Failure> {
+    async fn find_target(
+        self: &Arc<Self>,
+        id: &str,
+        times: UpdateTimes,
+    ) -> Result<(Update, String), Failure> {
         let docker = self.engine.client()?;
         let status = self.refresh(id).await?;
         match status.state {
@@ -135,11 +175,8 @@ impl Inner {
         }
         let info = docker.get_container_info(id).await?;
         let no_options = None::<bollard::query_parameters::InspectContainerOptions>;
-        let raw = docker
-            .bollard()
-            .inspect_container(id, no_options)
-            .await
-            .map_err(refused)?;
+        let inspected = docker.bollard().inspect_container(id, no_options);
+        let raw = answered(inspected, times).await?;
         let host = raw.host_config.unwrap_or_default();
         let labelled = info.labels.get(CODE_DIR_LABEL).map(String::as_str);
         let target = labelled.unwrap_or(&info.working_dir);
@@ -150,40 +187,16 @@ impl Inner {
             .collect();
         let is_fixed = host.readonly_rootfs.unwrap_or_default();
         let place = target::find(target, &mounts, is_fixed)?;
+        let state = self.lock().get(id).map(|entry| entry.folder.clone());
         let update = Update {
             id: id.to_owned(),
+            state: state.ok_or_else(|| Failure::no_container(id))?,
             folder: place.name,
             parent: place.parent,
             was_running: status.state == ContainerState::Running,
             was_connected: status.socket_connected,
         };
         Ok((update, place.path))
-    }
-
-    async fn back_up(&self, id: &str, target: &str, folder: &str) -> Result<Bytes, Failure> {
-        let limits = ArchiveLimits {
-            bytes: CODE_MAX,
-            entries: FILES_MAX,
-        };
-        let archive = self.engine.client()?.get_archive(id, target, limits).await;
-        let read = async {
-            let pieces: Vec<Bytes> = archive?.try_collect().await?;
-            Ok::<_, DockerClientError>(pieces.concat())
-        };
-        match read.await {
-            Ok(tar) => Ok(pack::as_replacement(folder, &tar)),
-            Err(
-                error @ (DockerClientError::TooLarge { .. }
-                | DockerClientError::PathNotFound { .. }),
-            ) => {
-                let message = format!(
-                    "{target} is not there, or larger than {} MiB",
-                    CODE_MAX >> 20
-                );
-                Err(Failure::new(ErrorCode::NotUpdatable, message).because(error))
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Puts code into a container that does not run, and starts it if it did.
@@ -206,17 +219,23 @@ impl Inner {
             Some(options),
             bollard::body_full(tar),
         );
-        put.await.map_err(refused)?;
+        answered(put, times).await?;
         if !update.was_running {
             return Ok(());
         }
+        let begun = Instant::now();
         self.start(&update.id).await?;
-        self.came_up(update, times).await
+        self.came_up(update, begun, times).await
     }
 
-    /// Waits until the flow is as good as it was.
-    async fn came_up(self: &Arc<Self>, update: &Update, times: UpdateTimes) -> Result<(), Failure> {
-        let begun = Instant::now();
+    /// Waits until the flow is as good as it was. A connection from before its start is read on
+    /// to its end, and is none of the new code's.
+    async fn came_up(
+        self: &Arc<Self>,
+        update: &Update,
+        begun: Instant,
+        times: UpdateTimes,
+    ) -> Result<(), Failure> {
         let mut changed = self.changed.subscribe();
         let failed = |what: &str| {
             Err(Failure::new(
@@ -240,7 +259,8 @@ impl Inner {
                 ContainerHealth::Unhealthy => return failed("is unhealthy"),
                 ContainerHealth::Starting => (false, times.come_up),
                 ContainerHealth::None if update.was_connected => {
-                    (status.socket_connected, times.come_up)
+                    let since = self.sockets.connected_since(&update.id);
+                    (since.is_some_and(|since| since >= begun), times.come_up)
                 }
                 ContainerHealth::None => (begun.elapsed() >= times.run_for, times.run_for),
             };
@@ -263,18 +283,18 @@ impl Inner {
     /// Puts the old code back, with the owners that it had; whether that worked.
     async fn roll_back(self: &Arc<Self>, update: &Update, old: Bytes, times: UpdateTimes) -> bool {
         let back = async {
-            self.stop(&update.id, GRACE).await?;
+            if update.was_running {
+                self.stop(&update.id, GRACE).await?;
+            }
             let stopped = Update {
                 was_running: false,
-                id: update.id.clone(),
-                folder: update.folder.clone(),
-                parent: update.parent.clone(),
-                was_connected: false,
+                ..update.clone()
             };
             self.replace(&stopped, old, false, times).await?;
             match update.was_running {
                 true => self.start(&update.id).await.map(drop),
-                false => self.wish(&update.id, Wish::Update).await.map(drop),
+                // What was last asked of it is what it was.
+                false => Ok(()),
             }
         };
         let result: Result<(), Failure> = back.await;
@@ -287,6 +307,18 @@ impl Inner {
         }
         result.is_ok()
     }
+}
+
+/// What the engine answers to bollard, which itself would wait for ever.
+async fn answered<T>(
+    call: impl Future<Output = Result<T, bollard::errors::Error>>,
+    times: UpdateTimes,
+) -> Result<T, Failure> {
+    let answer = timeout(times.call, call).await.map_err(|late| {
+        let message = "Docker took too long";
+        Failure::new(ErrorCode::EngineTimeout, message).because(late)
+    })?;
+    answer.map_err(refused)
 }
 
 /// bollard's own errors, for the two calls that docker-client does not have in this form.

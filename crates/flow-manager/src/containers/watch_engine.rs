@@ -10,6 +10,7 @@ use docker_client::{
     EventOptions, ListOptions,
 };
 use futures_util::{StreamExt, stream};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
@@ -22,9 +23,7 @@ const DELAY_MIN: Duration = Duration::from_millis(200);
 const DELAY_MAX: Duration = Duration::from_secs(5);
 /// A cut connection is mended within this time, or the engine counts as away.
 const MEND: Duration = Duration::from_secs(1);
-/// How long, and how often, it is looked whether the engine still makes what a killed
-/// flow-manager asked for.
-const LATE: Duration = Duration::from_secs(5);
+/// How often it is looked whether the engine still makes what nobody waits for.
 const LATE_EVERY: Duration = Duration::from_millis(250);
 /// Containers that are looked at side by side.
 const ASKED_AT_ONCE: usize = 8;
@@ -72,16 +71,19 @@ impl Inner {
         // Listening comes first, so that nothing falls between the two.
         let mut events = docker.events(options).await?;
         self.list_anew(&docker).await?;
+        // They come before what clients ask for.
+        let taken_back = self.take_back();
         self.engine.is_back(docker.clone());
+        let _taking_back: JoinSet<()> = taken_back.into_iter().collect();
         self.observer.engine_changed(true);
         info!(api = docker.api_version(), "engine watched");
-        let late = Instant::now() + LATE;
         let mut look = Instant::now();
         loop {
             let item = tokio::select! {
                 item = events.next() => item,
+                () = self.has_abandoned.notified() => continue,
                 () = sleep_until(look), if self.has_abandoned() => {
-                    self.sweep_abandoned(Instant::now() > late).await;
+                    self.sweep_abandoned().await;
                     look = Instant::now() + LATE_EVERY;
                     continue;
                 }

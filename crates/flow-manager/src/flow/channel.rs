@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use docker_client::Timestamp;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::frame::{Close, CloseCode, FlowEvent};
 use super::handler::FlowObserver;
@@ -29,6 +30,8 @@ pub(super) struct Channel {
 #[derive(Debug, Default)]
 struct State {
     current: Option<Arc<Link>>,
+    /// When it became that.
+    entered: Option<Instant>,
     receivers: Vec<oneshot::Sender<FlowEvent>>,
 }
 
@@ -61,6 +64,11 @@ impl Channel {
         self.lock().current.clone()
     }
 
+    /// Since when there is one.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.lock().entered
+    }
+
     /// Whom to hand the next event to; `None` if too many wait already.
     pub(super) fn wait(&self) -> Option<oneshot::Receiver<FlowEvent>> {
         let (sender, receiver) = oneshot::channel();
@@ -80,7 +88,11 @@ impl Channel {
     ) {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         link.welcome(welcome(sessions.open(session)));
-        let before = self.lock().current.replace(link.clone());
+        let before = {
+            let mut state = self.lock();
+            state.entered = Some(Instant::now());
+            state.current.replace(link.clone())
+        };
         if let Some(before) = before {
             let code = CloseCode::Replaced;
             before.close(Close::new(code, "a newer connection took over"));
@@ -96,6 +108,7 @@ impl Channel {
             .is_some_and(|current| Arc::ptr_eq(current, link));
         if is_current {
             state.current = None;
+            state.entered = None;
         }
         is_current
     }

@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::channel::Channel;
-use super::frame::{Close, CloseCode, FromFlow, ToFlow, VERSION};
+use super::frame::{Close, CloseCode, FlowEvent, FromFlow, ToFlow, VERSION};
 use super::handler::Shared;
 use super::line::{LineError, LineReader};
 use super::link::Link;
@@ -17,6 +17,9 @@ use super::link::Link;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The time in which lines are counted.
 const WINDOW: Duration = Duration::from_secs(1);
+
+/// What actors do goes to all clients, for people to read: of this kind a second has no more.
+const ACTORS_A_SECOND: u32 = 100;
 
 /// Serves a connection until it ends.
 pub(super) async fn serve(shared: Arc<Shared>, channel: Arc<Channel>, stream: UnixStream) {
@@ -113,8 +116,12 @@ async fn read_frames(
             return Ok(());
         };
         channel.touch();
+        let mut weight = 1;
         match FromFlow::parse(&line)? {
             FromFlow::Event { seq, event } => {
+                if matches!(event, FlowEvent::Actor { .. }) {
+                    weight = (times.lines_a_second / ACTORS_A_SECOND).max(1);
+                }
                 if let Some(received) = channel.take_event(link, seq, event, &*shared.observer) {
                     link.ack(received);
                 }
@@ -125,7 +132,7 @@ async fn read_frames(
             }
             FromFlow::Pong | FromFlow::Other => {}
         }
-        window.1 += 1;
+        window.1 += weight;
         if window.1 >= times.lines_a_second {
             // It waits in the socket, and then in the flow: nothing is dropped.
             sleep_until(window.0 + WINDOW).await;

@@ -51,6 +51,8 @@ pub enum FlowEvent {
         actor: String,
         /// Did what.
         event: String,
+        /// More of it.
+        data: Box<RawValue>,
     },
 }
 
@@ -234,10 +236,16 @@ impl FromFlow {
                 }
             }
             "actor" => {
-                let Actor { seq, actor, event } = read(text)?;
+                let Actor {
+                    seq,
+                    actor,
+                    event,
+                    data,
+                } = read(text)?;
                 let event = FlowEvent::Actor {
                     actor: name("actor", actor)?,
                     event: name("event", event)?,
+                    data: data.unwrap_or_else(json::empty_object),
                 };
                 Self::Event {
                     seq: positive(seq)?,
@@ -287,6 +295,8 @@ struct Actor {
     seq: u64,
     actor: String,
     event: String,
+    #[serde(default)]
+    data: Option<Box<RawValue>>,
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Close> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::net::UnixListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::channel::Channel;
@@ -23,6 +23,10 @@ use crate::time::Moment;
 
 /// Most connections of one container at a time: its flow's, and those that are ending.
 const CONNECTIONS_MAX: usize = 8;
+/// Connections that are taken at once, and then one each time: a flow that comes and goes is
+/// told to all clients, and must not be all that they are told.
+const BURST: u32 = 8;
+const EACH: Duration = Duration::from_millis(100);
 /// Before another connection is taken when none could be: too many files are open.
 const ACCEPT_DELAY: Duration = Duration::from_millis(100);
 
@@ -166,6 +170,12 @@ impl SocketCommunicationHandler {
     pub fn is_socket_connected(&self, id: &str) -> bool {
         let channel = self.shared.channel(id);
         channel.is_some_and(|channel| channel.current().is_some())
+    }
+
+    /// Since when the flow of a container is connected as it is now.
+    #[must_use]
+    pub fn connected_since(&self, id: &str) -> Option<Instant> {
+        self.shared.channel(id)?.since()
     }
 
     /// When something last came from the flow or went to it.
@@ -352,12 +362,16 @@ impl Shared {
 async fn accept(shared: Arc<Shared>, channel: Arc<Channel>, listener: UnixListener) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
+    // When there would be room for a whole burst.
+    let mut rested = Instant::now();
     loop {
+        sleep_until(rested.checked_sub(EACH * (BURST - 1)).unwrap_or(rested)).await;
         let Ok(permit) = room.clone().acquire_owned().await else {
             return;
         };
         match listener.accept().await {
             Ok((stream, _)) => {
+                rested = rested.max(Instant::now()) + EACH;
                 let serving = serve(shared.clone(), channel.clone(), stream);
                 connections.spawn(async move {
                     serving.await;

@@ -30,6 +30,13 @@ struct ActivityLog<'a> {
 }
 
 #[derive(Serialize)]
+struct ActorData<'a> {
+    actor: &'a str,
+    event: &'a str,
+    data: &'a RawValue,
+}
+
+#[derive(Serialize)]
 struct ContainerMessage<'a> {
     epoch: &'a str,
     seq: u64,
@@ -143,12 +150,9 @@ impl FlowObserver for Hub {
         };
         match event {
             FlowEvent::Event { name, data } => tell("event", name, data),
-            FlowEvent::Actor { actor, event } => {
-                tell(
-                    "actor",
-                    event,
-                    &raw(&json!({"actor": actor, "event": event})),
-                );
+            FlowEvent::Actor { actor, event, data } => {
+                tell("actor", event, &raw(&ActorData { actor, event, data }));
+                // The feed is for people, and for those who only read: without the data.
                 if let Some(activity) = self.activity() {
                     activity.log_actor_event(id, actor, event);
                 }

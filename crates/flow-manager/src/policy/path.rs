@@ -3,7 +3,10 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
 
 /// Why a path is refused. It holds nothing of what is on the disk beyond the roots.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,8 @@ pub enum PathError {
     Link,
     #[error("neither a folder nor a regular file")]
     Kind,
+    #[error("no folder")]
+    NoFolder,
     #[error("not there, or cannot be looked at")]
     Look { source: io::Error },
 }
@@ -85,6 +90,41 @@ pub fn resolve_below(
     }
 }
 
+/// The folder that [`resolve_below`] finds, opened: what becomes of its path later is of no
+/// concern. No part of the path is followed if it is a link by now.
+///
+/// # Errors
+///
+/// [`PathError`].
+pub fn open_below(
+    path: &str,
+    roots: &[PathBuf],
+    forbidden: &[PathBuf],
+) -> Result<OwnedFd, PathError> {
+    let real = resolve_below(path, roots, forbidden)?;
+    let mut parts = real.components().peekable();
+    let folder = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut opened: Option<OwnedFd> = None;
+    while let Some(part) = parts.next() {
+        // On the way it is enough to be let through.
+        let access = match parts.peek() {
+            Some(_) => OFlags::PATH,
+            None => OFlags::RDONLY,
+        };
+        let next = match &opened {
+            Some(opened) => openat(opened, part.as_os_str(), folder | access, Mode::empty()),
+            None => openat(CWD, part.as_os_str(), folder | access, Mode::empty()),
+        };
+        opened = Some(next.map_err(|error| match error {
+            rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP => PathError::NoFolder,
+            error => PathError::Look {
+                source: error.into(),
+            },
+        })?);
+    }
+    opened.ok_or(PathError::Relative)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -115,6 +155,9 @@ mod tests {
         };
         assert_eq!(find("/root/a/b/"), Ok(root.join("a/b")));
         assert_eq!(find("//root/file"), Ok(root.join("file")));
+        let open = |path: &str| open_below(&format!("{}{path}", root.display()), &roots, &[]);
+        assert!(open("/a/b").is_ok());
+        assert!(matches!(open("/file"), Err(PathError::NoFolder)));
         for (path, error) in [
             ("/root/../root/a", PathError::Dots),
             ("/root/./a", PathError::Dots),

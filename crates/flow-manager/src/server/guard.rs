@@ -54,10 +54,11 @@ impl Guard {
                 return Err("the proxy does not say that the client uses https\n");
             }
             // The last entry is the proxy's own, the others are the client's words.
-            let forwarded = headers.get_all(FORWARDED_FOR).iter().next_back();
-            let forwarded = forwarded
-                .and_then(|text| text.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-            peer.address = forwarded.or(peer.address);
+            if let Some(forwarded) = headers.get_all(FORWARDED_FOR).iter().next_back() {
+                let text = forwarded.to_str().unwrap_or_default();
+                let client = text.rsplit(',').next().and_then(client_address);
+                peer.address = Some(client.ok_or("the proxy does not say who the client is\n")?);
+            }
         } else if !self.insecure
             && !self
                 .address
@@ -119,6 +120,14 @@ impl Guard {
     }
 }
 
+/// An address as proxies write it: some with a port, and then IPv6 in brackets.
+fn client_address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let with_port = || text.parse::<SocketAddr>().map(|address| address.ip());
+    bare.parse().or_else(|_| with_port()).ok()
+}
+
 /// A header that must not be there twice: who reads the first and who reads the last would see
 /// two requests.
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, &'static str> {
@@ -136,6 +145,22 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn address_of_a_client_is_read_as_proxies_write_it() {
+        for (text, address) in [
+            (" 192.0.2.1", Some("192.0.2.1")),
+            ("192.0.2.1:4711", Some("192.0.2.1")),
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("[2001:db8::1]", Some("2001:db8::1")),
+            ("[2001:db8::1]:4711", Some("2001:db8::1")),
+            ("unknown", None),
+            ("", None),
+        ] {
+            let address = address.map(|text| text.parse().unwrap());
+            assert_eq!(client_address(text), address, "{text:?}");
+        }
+    }
 
     fn guard(listen: &str, origins: &[&str], proxy: Option<&str>, insecure: bool) -> Guard {
         Guard {

@@ -312,9 +312,7 @@ impl SocketIoEventHandler {
                     .containers
                     .follow_container_logs(&container_id)
                     .await?;
-                if inner.hub.follow(&container_id, &client.sid) {
-                    inner.followers.start(&container_id, log);
-                }
+                inner.followers.follow(&container_id, client.number, log);
                 Ok(Answer::new("logs_subscribed", Id { container_id }))
             }
             .boxed())
@@ -325,9 +323,7 @@ impl SocketIoEventHandler {
     pub fn handle_unsubscribe_logs(&self, client: &Arc<Client>, body: &str) -> Answering {
         begin(client, Role::Operate, body, |request: OfContainer| {
             let container_id = self.inner.containers.resolve(&request.container_id)?;
-            if self.inner.hub.unfollow(&container_id, &client.sid) {
-                self.inner.followers.stop(&container_id);
-            }
+            self.inner.followers.unfollow(&container_id, client.number);
             let answer = Answer::new("logs_unsubscribed", Id { container_id });
             Ok(std::future::ready(Ok(answer)).boxed())
         })

@@ -1,7 +1,7 @@
 //! Logs that are followed: one reading for all who follow it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use docker_client::{LogItem, LogStream};
@@ -13,6 +13,7 @@ use tracing::debug;
 use crate::containers::ContainerManager;
 use crate::failure::ErrorCode;
 use crate::hub::Hub;
+use crate::json::text_length;
 use crate::model::LogText;
 
 /// Lines that come within this time are told together.
@@ -29,6 +30,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct LogFollowers {
     containers: ContainerManager,
     hub: Arc<Hub>,
+    /// Locked while somebody comes or goes: a reading must not end for the last one when the
+    /// next one is there.
     tasks: Mutex<HashMap<String, AbortHandle>>,
 }
 
@@ -41,8 +44,12 @@ impl LogFollowers {
         }
     }
 
-    /// Follows the log of a container until [`LogFollowers::stop`].
-    pub(super) fn start(&self, id: &str, log: LogStream) {
+    /// A client follows the log of a container, which is read from now on.
+    pub(super) fn follow(&self, id: &str, client: u64, log: LogStream) {
+        let mut tasks = self.lock();
+        if !self.hub.follow(id, client) {
+            return;
+        }
         let following = follow(
             self.containers.clone(),
             self.hub.clone(),
@@ -50,25 +57,43 @@ impl LogFollowers {
             log,
         );
         let task = tokio::spawn(following).abort_handle();
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.retain(|_, task| !task.is_finished());
         if let Some(before) = tasks.insert(id.to_owned(), task) {
             before.abort();
         }
     }
 
-    pub(super) fn stop(&self, id: &str) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = tasks.remove(id) {
-            task.abort();
+    /// A client no longer follows the log of a container.
+    pub(super) fn unfollow(&self, id: &str, client: u64) {
+        let mut tasks = self.lock();
+        if self.hub.unfollow(id, client) {
+            stop(&mut tasks, id);
+        }
+    }
+
+    /// A client is gone.
+    pub(super) fn left(&self, client: u64) {
+        let mut tasks = self.lock();
+        for id in self.hub.leave(client) {
+            stop(&mut tasks, &id);
         }
     }
 
     pub(super) fn stop_all(&self) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, task) in tasks.drain() {
+        for (_, task) in self.lock().drain() {
             task.abort();
         }
+    }
+
+    /// What is locked here is whole at any moment, and locked for moments only.
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, AbortHandle>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stop(tasks: &mut HashMap<String, AbortHandle>, id: &str) {
+    if let Some(task) = tasks.remove(id) {
+        task.abort();
     }
 }
 
@@ -134,8 +159,9 @@ struct Batch {
 impl Batch {
     fn add(&mut self, line: docker_client::LogLine, is_wanted: bool) {
         if is_wanted {
-            self.bytes += line.bytes.len();
-            self.lines.push(line.into());
+            let line = LogText::from(line);
+            self.bytes += text_length(&line.text);
+            self.lines.push(line);
         } else {
             self.dropped += 1;
         }

@@ -152,14 +152,15 @@ async fn client_that_does_not_read_is_disconnected_and_others_are_served() {
     let before = program.resident();
     let mut deaf = Client::connect(&program, ADMIN).await;
     let filler = "x".repeat(100_000);
-    for seq in 1..=400 {
+    // Ten times what it may cost.
+    for seq in 1..=2000 {
         flow.say(json!({"type": "event", "seq": seq, "name": "n", "data": filler}))
             .await;
         let told = admin.event("container_message", |_| true).await;
         assert_eq!(told["seq"], seq);
     }
     let after = program.resident();
-    assert!(after < before + 40 * 1024, "{after} KiB, {before} before");
+    assert!(after < before + 20 * 1024, "{after} KiB, {before} before");
     // What it had before is read, then its end.
     let mut seen = 0;
     while let Some(frame) = deaf.engine.frame().await {
@@ -168,7 +169,7 @@ async fn client_that_does_not_read_is_disconnected_and_others_are_served() {
         }
         seen += 1;
     }
-    assert!(seen < 400, "{seen}");
+    assert!(seen < 1000, "{seen}");
     admin.must("list_containers", json!({})).await;
 }
 

@@ -133,6 +133,33 @@ async fn messages_go_to_the_flow_and_its_replies_and_events_to_the_clients() {
 }
 
 #[tokio::test]
+async fn client_that_missed_more_than_two_megabytes_is_told_all_of_it() {
+    let site = Site::new().await;
+    let program = site.start().await;
+    let mut admin = Client::connect(&program, ADMIN).await;
+    let mut flow = Flow::connect(&admin.run("web").await).await;
+    flow.hello("s").await;
+    let (filler, mut epoch) = ("x".repeat(99_000), Value::Null);
+    for seq in 1..=21 {
+        flow.say(json!({"type": "event", "seq": seq, "name": "n", "data": filler}))
+            .await;
+        let told = admin.event("container_message", |_| true).await;
+        epoch = told["epoch"].clone();
+    }
+    let mut back = Client::connect(&program, OPERATE).await;
+    let last = json!({"all": 0, "operate": 0});
+    let resumed = back
+        .must("resume", json!({"epoch": epoch, "last_seq": last}))
+        .await;
+    let events = resumed["events"].as_array().unwrap();
+    let messages = events
+        .iter()
+        .filter(|told| told["event"] == "container_message");
+    assert_eq!((messages.count(), &resumed["complete"]), (21, &json!(true)));
+    back.must("list_containers", json!({})).await;
+}
+
+#[tokio::test]
 async fn what_flows_say_is_not_for_who_only_reads() {
     let site = Site::new().await;
     let program = site.start().await;

@@ -2,8 +2,11 @@
 
 use super::*;
 
-const SHORT: super::super::update::UpdateTimes =
-    super::super::update::UpdateTimes::of(Duration::from_millis(500), Duration::from_millis(100));
+const SHORT: super::super::update::UpdateTimes = super::super::update::UpdateTimes::of(
+    Duration::from_millis(500),
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+);
 
 /// A fixture with a flow in `/srv/app`, and new code.
 async fn flow() -> (Fixture, String, String) {
@@ -118,6 +121,147 @@ async fn old_code_comes_back_if_the_flow_is_unhealthy_or_does_not_connect() {
         (failure.code, failure.rolled_back),
         (ErrorCode::UpdateFailed, Some(true))
     );
+}
+
+#[tokio::test]
+async fn connection_of_the_old_code_does_not_count_for_the_new() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    let socket = fixture.manager.list_containers().unwrap()[0]
+        .socket_path
+        .clone();
+    let mut old = connect(&socket).await;
+    old.write_all(b"{\"type\":\"hello\",\"version\":1,\"session\":\"s\"}\n")
+        .await
+        .unwrap();
+    until(|| fixture.manager.inner.sockets.is_socket_connected(&id)).await;
+    // It is open all the time, as one that is read slowly is for a while.
+    let failure = update(&fixture, &id, &code).await.unwrap_err();
+    assert_eq!(failure.rolled_back, Some(true), "{failure}");
+    let updating = update(&fixture, &id, &code);
+    let connecting = async {
+        fixture
+            .engine
+            .requests_at_least("POST /containers/*/start", 4)
+            .await;
+        let mut new = connect(&socket).await;
+        new.write_all(b"{\"type\":\"hello\",\"version\":1,\"session\":\"t\"}\n")
+            .await
+            .unwrap();
+        new
+    };
+    let (updated, _new) = tokio::join!(updating, connecting);
+    updated.unwrap();
+}
+
+#[tokio::test]
+async fn update_that_was_killed_is_taken_back_at_the_next_start() {
+    for pattern in [
+        "POST /containers/*/stop",
+        "PUT /containers/*/archive",
+        "POST /containers/*/start",
+    ] {
+        let (fixture, id, code) = flow().await;
+        fixture.manager.start_container("web").await.unwrap();
+        let before = fixture.engine.requests_to(pattern).len();
+        fixture.engine.fail_next(pattern, [Fault::hang()]);
+        let inner = fixture.manager.inner.clone();
+        let updating = tokio::spawn(async move { inner.update(&id, &code, SHORT).await });
+        fixture.engine.requests_at_least(pattern, before + 1).await;
+        updating.abort();
+        let _ = updating.await;
+        let note = fixture.folders()[0].join("update.json");
+        assert!(note.exists(), "{pattern}");
+        let fixture = fixture.killed().await;
+        until(|| !note.exists()).await;
+        assert_eq!(put(&fixture.engine), ["app", "app/old.py"], "{pattern}");
+        let container = fixture.engine.container("web").unwrap();
+        assert_eq!(container.state(), Some(State::Running), "{pattern}");
+        assert!(!fixture.folders()[0].join("backup.tar").exists());
+    }
+}
+
+#[tokio::test]
+async fn few_updates_are_done_at_once() {
+    let (fixture, id, code) = flow().await;
+    let room = fixture.manager.inner.updates.acquire_many(2).await.unwrap();
+    let before = fixture
+        .engine
+        .requests_to("GET /containers/*/archive")
+        .len();
+    let updating = update(&fixture, &id, &code);
+    let waiting = async {
+        fixture
+            .engine
+            .requests_at_least("GET /containers/*/json", 4)
+            .await;
+        tokio::task::yield_now().await;
+        let asked = fixture.engine.requests_to("GET /containers/*/archive");
+        assert_eq!(asked.len(), before);
+        drop(room);
+    };
+    let (updated, ()) = tokio::join!(updating, waiting);
+    updated.unwrap();
+}
+
+#[tokio::test]
+async fn stopped_flow_is_called_stopped_after_an_update_that_was_taken_back() {
+    let (fixture, id, code) = flow().await;
+    let manager = &fixture.manager;
+    manager.start_container("web").await.unwrap();
+    manager.stop_container("web", Duration::ZERO).await.unwrap();
+    let told = fixture.states().len();
+    fixture
+        .engine
+        .fail_next("PUT /containers/*/archive", [Fault::error(500, "no space")]);
+    let failure = update(&fixture, &id, &code).await.unwrap_err();
+    assert_eq!(failure.rolled_back, Some(true));
+    assert_eq!(
+        manager.list_containers().unwrap()[0].status,
+        ContainerState::Stopped
+    );
+    assert_eq!(fixture.states().len(), told);
+}
+
+#[tokio::test]
+async fn flow_whose_stop_failed_runs_as_before() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    let container = fixture.engine.container("web").unwrap();
+    let late = Fault::error(500, "cannot stop").after(Duration::from_millis(200));
+    fixture.engine.fail_next("POST /containers/*/stop", [late]);
+    let ending = async {
+        fixture
+            .engine
+            .requests_at_least("POST /containers/*/stop", 1)
+            .await;
+        container.exit(0);
+    };
+    let (updated, ()) = tokio::join!(update(&fixture, &id, &code), ending);
+    assert_eq!(updated.unwrap_err().rolled_back, None);
+    assert_eq!(container.state(), Some(State::Running));
+    // The one is that of the fixture.
+    let puts = fixture.engine.requests_to("PUT /containers/*/archive");
+    assert_eq!(puts.len(), 1);
+}
+
+#[tokio::test]
+async fn engine_that_hangs_is_not_waited_for() {
+    let (fixture, id, code) = flow().await;
+    fixture.manager.start_container("web").await.unwrap();
+    fixture
+        .engine
+        .fail_next("PUT /containers/*/archive", [Fault::hang()]);
+    let updating = tokio::time::timeout(PATIENCE, update(&fixture, &id, &code));
+    let failure = updating.await.unwrap().unwrap_err();
+    assert_eq!(
+        (failure.code, failure.rolled_back),
+        (ErrorCode::UpdateFailed, Some(true)),
+        "{failure}"
+    );
+    assert_eq!(put(&fixture.engine), ["app", "app/old.py"]);
+    let container = fixture.engine.container("web").unwrap();
+    assert_eq!(container.state(), Some(State::Running));
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ impl FlowObserver for Told {
     fn flow_event(&self, _: &str, event: &FlowEvent) {
         let text = match event {
             FlowEvent::Event { name, data } => format!("{name} {data}"),
-            FlowEvent::Actor { actor, event } => format!("{actor}: {event}"),
+            FlowEvent::Actor { actor, event, data } => format!("{actor}: {event} {data}"),
         };
         self.events.lock().unwrap().push(text);
     }
@@ -139,12 +139,12 @@ async fn events_are_acknowledged_and_repeats_are_told_once() {
     flow.say(json!({"type": "event", "seq": 18, "name": "progress", "data": {"done": 3}}))
         .await;
     assert_eq!(flow.hear().await, json!({"type": "ack", "seq": 18}));
-    flow.say(json!({"type": "actor", "seq": 19, "actor": "loader", "event": "finished"}))
+    flow.say(json!({"type": "actor", "seq": 19, "actor": "loader", "event": "finished", "data": {"rows": 7}}))
         .await;
     assert_eq!(flow.hear().await, json!({"type": "ack", "seq": 19}));
     assert_eq!(
         fixture.events(),
-        [r#"progress {"done":3}"#, "loader: finished"]
+        [r#"progress {"done":3}"#, r#"loader: finished {"rows":7}"#]
     );
     drop(flow);
     let (_flow, received) = fixture.flow("s1").await;
