@@ -77,7 +77,7 @@ impl Engine {
             let answer = self.find(|frame| {
                 (frame.starts_with("40{") || frame.starts_with("44{")).then(|| frame.to_owned())
             });
-            if let Ok(answer) = tokio::time::timeout(Duration::from_millis(100), answer).await {
+            if let Ok(answer) = tokio::time::timeout(Duration::from_millis(500), answer).await {
                 return answer.expect("it is answered before its end");
             }
         }

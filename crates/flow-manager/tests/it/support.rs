@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 /// Long enough for a crowded machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) const IMAGE: &str = "flow:1";
 pub(crate) const ADMIN: &str = "admin-token-admin-token-admin-token";
 pub(crate) const OPERATE: &str = "operate-token-operate-token-operate";
