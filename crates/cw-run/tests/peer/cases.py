@@ -78,7 +78,7 @@ def letters(*counts):
 DATE = ("datetime-format", "%Y-%m-%d %H:%M:%S")
 LEVEL = ("multiline-pattern", "^(INFO|ERROR)")
 TRACE = r"printf 'INFO begin\nERROR bad\n  at a.py:1\n  at b.py:2\n\nINFO end\n'"
-BIT = 'i=0; while [ "$i" -lt 10 ]; do i=$((i+1)); echo "out $i"; sleep 0.02; echo "err $i" >&2; sleep 0.02; done'
+BIT = 'i=0; while [ "$i" -lt 10 ]; do i=$((i+1)); echo "out $i"; sleep 0.1; echo "err $i" >&2; sleep 0.1; done'
 
 CASES = {
     "hello": case("echo hello"),
