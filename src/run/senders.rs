@@ -135,7 +135,7 @@ impl<S: Sink, C: Clock> NamespaceSenders<S, C> {
     fn begin(&mut self, namespace: Namespace) {
         let wake = Arc::new(Notify::new());
         wake.notify_one();
-        self.shared.outbox.attend(namespace.clone(), wake.clone());
+        self.shared.outbox.attend(namespace.clone(), &wake);
         let sender = NamespaceSender::new(namespace.clone(), self.shared.clone(), wake);
         let task = self.tasks.spawn(sender.run());
         self.running.insert(namespace, task);

@@ -1,7 +1,7 @@
 //! The outbox that the tasks of a run share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use chrono::{DateTime, Utc};
 use cloudwatch_metric::{Namespace, Point};
@@ -19,8 +19,8 @@ pub(super) struct SharedOutbox {
     status: Arc<Status>,
     /// Tells the spool of changes of what is held.
     changed: watch::Sender<()>,
-    /// What wakes the sender of a namespace.
-    senders: Mutex<BTreeMap<Namespace, Arc<Notify>>>,
+    /// What wakes the sender of a namespace, as long as there is one: it may panic.
+    senders: Mutex<BTreeMap<Namespace, Weak<Notify>>>,
     /// Told when points come for a namespace that has no sender.
     unattended: Notify,
 }
@@ -60,8 +60,8 @@ impl SharedOutbox {
     }
 
     /// From now on the sender of a namespace is woken when points come for it.
-    pub(super) fn attend(&self, namespace: Namespace, sender: Arc<Notify>) {
-        lock(&self.senders).insert(namespace, sender);
+    pub(super) fn attend(&self, namespace: Namespace, sender: &Arc<Notify>) {
+        lock(&self.senders).insert(namespace, Arc::downgrade(sender));
     }
 
     /// A namespace has no sender any more, nor a queue, if that is empty.
@@ -91,10 +91,10 @@ impl SharedOutbox {
         lost.iter().for_each(log_dropped);
         let senders = lock(&self.senders);
         for namespace in &namespaces {
-            let sender = senders.get(namespace);
-            sender
-                .map_or(&self.unattended, |sender| sender)
-                .notify_one();
+            match senders.get(namespace).and_then(Weak::upgrade) {
+                Some(sender) => sender.notify_one(),
+                None => self.unattended.notify_one(),
+            }
         }
     }
 
@@ -171,7 +171,7 @@ pub(super) mod tests {
         let (shared, wake) = (holding(9), Arc::new(Notify::new()));
         shared.push(vec![point()]);
         shared.unattended().await;
-        shared.attend(point().metric.namespace.clone(), wake.clone());
+        shared.attend(point().metric.namespace.clone(), &wake);
         shared.push(vec![point()]);
         wake.notified().await;
         assert!(timeout(SHORT, shared.unattended()).await.is_err());
@@ -179,6 +179,11 @@ pub(super) mod tests {
         shared.push(vec![point()]);
         shared.unattended().await;
         assert!(timeout(SHORT, wake.notified()).await.is_err());
+        // One that panicked has left nothing behind.
+        shared.attend(point().metric.namespace.clone(), &wake);
+        drop(wake);
+        shared.push(vec![point()]);
+        shared.unattended().await;
     }
 
     #[test]
