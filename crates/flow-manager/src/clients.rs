@@ -140,13 +140,17 @@ impl Client {
         goes_on
     }
 
-    /// Nothing is sent any more.
-    pub(crate) fn close(&self) {
-        *self.lock() = Queue {
-            closed: true,
-            ..Queue::default()
-        };
+    /// Nothing is sent any more; false if that was so already.
+    pub(crate) fn close(&self) -> bool {
+        let queue = std::mem::replace(
+            &mut *self.lock(),
+            Queue {
+                closed: true,
+                ..Queue::default()
+            },
+        );
         self.changed.notify_one();
+        !queue.closed
     }
 
     /// Disconnects it.

@@ -129,9 +129,7 @@ impl Hub {
     /// A client left; the containers whose log nobody follows any more.
     pub(crate) fn leave(&self, client: u64) -> Vec<String> {
         let mut state = self.lock();
-        if let Some(client) = state.clients.remove(&client) {
-            client.close();
-        }
+        state.clients.remove(&client);
         let mut empty = Vec::new();
         state.logs.retain(|id, room| {
             room.members.remove(&client);

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::auth::{RateLimit, Role, Tokens};
-use crate::clients::{Client, Packet, Transport};
+use crate::clients::{Client, Packet};
 use crate::containers::ContainerManager;
 use crate::failure::{ErrorBody, ErrorCode, Failure};
 use crate::flow::SocketCommunicationHandler;
@@ -62,6 +62,19 @@ pub struct Peer {
 #[derive(Clone)]
 pub struct SocketIoEventHandler {
     inner: Arc<Inner>,
+}
+
+/// A client among those who are told. It ends with the library's connection, which is told of
+/// no end if the answer to CONNECT could not be sent.
+struct Membership {
+    handler: SocketIoEventHandler,
+    client: Arc<Client>,
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.handler.left(&self.client);
+    }
 }
 
 struct Inner {
@@ -183,12 +196,17 @@ impl SocketIoEventHandler {
             self.inner.metrics.refused_client();
             debug!(code = code.as_str(), address = ?peer.address, "client refused");
         })?;
-        if self.inner.hub.clients() >= CLIENTS_MAX {
-            return Err(ErrorCode::TooManyClients);
-        }
         let number = self.inner.admitted.fetch_add(1, Ordering::Relaxed) + 1;
         let client = Arc::new(Client::new(number, name, role));
-        socket.extensions.insert(client.clone());
+        // Before CONNECT is answered: what is told from then on reaches the client.
+        if !self.inner.hub.join(client.clone(), CLIENTS_MAX) {
+            return Err(ErrorCode::TooManyClients);
+        }
+        let membership = Membership {
+            handler: self.clone(),
+            client: client.clone(),
+        };
+        socket.extensions.insert(Arc::new(membership));
         let (handler, asks) = (self.clone(), client.clone());
         // All names come to one place, so that what is not known is answered, too. This
         // closure runs where the packet is read: the order of packets is the order of calls.
@@ -231,33 +249,26 @@ impl SocketIoEventHandler {
     /// Sends to a client what there is to send, until it is gone.
     async fn greet(&self, transport: SocketTransport) {
         let socket = transport.socket();
-        let Some(client) = socket.extensions.get::<Arc<Client>>() else {
+        let Some(membership) = socket.extensions.get::<Arc<Membership>>() else {
             return;
         };
-        let joined = self.inner.hub.join(client.clone(), CLIENTS_MAX);
-        if !joined {
-            let _ = transport.end();
-            return;
-        }
+        let client = &membership.client;
         info!(
             client = client.number,
             name = client.name,
             role = client.role.as_str(),
             "client connected"
         );
-        if !socket.connected() {
-            // It left before it was counted.
-            self.left(&client);
-        }
         client.forward(&transport).await;
         // It may be ended from this side, before the library tells of its end.
-        self.left(&client);
+        self.left(client);
     }
 
     fn left(&self, client: &Client) {
         self.inner.followers.left(client.number);
-        client.close();
-        debug!(client = client.number, "client left");
+        if client.close() {
+            debug!(client = client.number, "client left");
+        }
     }
 
     /// Begins what a client asks for, and answers it when it is done. What takes a place in an

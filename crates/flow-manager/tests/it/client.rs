@@ -119,6 +119,11 @@ impl Engine {
 
     /// The first frame that is wanted, in the queue or to come; others keep their places.
     pub(crate) async fn find<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
+        // The pings of the server come for ever, so each frame's own deadline is not enough.
+        within("a frame that is wanted", self.look_for(wanted)).await
+    }
+
+    async fn look_for<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
         for at in 0..self.queue.len() {
             if let Some(found) = wanted(&self.queue[at]) {
                 self.queue.remove(at);

@@ -54,6 +54,20 @@ impl Flow {
             Ok(_) => serde_json::from_str(&line).unwrap(),
         }
     }
+
+    /// Reads on until a number is acknowledged; pings come in between.
+    async fn acknowledged(&mut self, seq: u64) {
+        let heard = async {
+            loop {
+                let frame = self.hear().await;
+                assert_ne!(frame, Value::Null, "closed before {seq} was acknowledged");
+                if frame["seq"] == seq {
+                    return;
+                }
+            }
+        };
+        within("an acknowledgement", heard).await;
+    }
 }
 
 #[tokio::test]
@@ -212,7 +226,7 @@ async fn many_messages_each_way_are_in_order_and_none_is_lost() {
                 lines.clear();
             }
         }
-        while flow.hear().await["seq"] != MANY {}
+        flow.acknowledged(MANY).await;
         flow
     });
     for seq in 1..=MANY {
@@ -302,7 +316,7 @@ async fn bad_flows_harm_only_themselves() {
     for seq in 1..=20 {
         good.say(json!({"type": "event", "seq": seq, "name": "n"}))
             .await;
-        while good.hear().await["seq"] != seq {}
+        good.acknowledged(seq).await;
     }
     admin
         .must(
