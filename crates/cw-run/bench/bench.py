@@ -4,7 +4,7 @@ its budget.
     cargo build --release -p cw-run -p cloudwatch-local
     python3 crates/cw-run/bench/bench.py
 
-It needs boto3, a static busybox and dockerd, which it starts for itself. `--size 0.1` is what CI runs; `--only` names
+It needs boto3, a static busybox and dockerd, which it starts for itself. `--size 0.05` is what CI runs; `--only` names
 parts. `CW_RUN_PROGRAMS` names the folder of other builds.
 """
 

@@ -6,7 +6,9 @@ is exceeded.
     python3 crates/flow-manager/bench/bench.py
 
 It needs root, dockerd, docker-py, python-socketio and aiohttp, and starts an engine of its own. `--quick` makes all of
-it smaller; `--binary FILE` is what is weighed (the musl build), if not the program that is measured.
+it smaller, and `--untimed` lets nothing fail that a busy machine makes slower: what is lost or out of order, calls,
+memory and size are judged all the same. `--program FILE` is what is measured and weighed, `--binary FILE` what is
+weighed in its place (the musl build).
 """
 
 import argparse
@@ -37,10 +39,13 @@ MIB = 1_048_576
 # As many requests of one client may be under way.
 WINDOW = 200
 broken, passed = [], 0
+untimed = False
 
 
-def budget(held, what):
+def budget(held, what, of_time=False):
     global passed
+    if of_time and untimed:
+        return
     if held:
         passed += 1
     else:
@@ -117,8 +122,8 @@ def listing(size):
             wire.answer("delete_container", container_id=id, force=True)
     print("| budget | 1 ms, and a tenth of the Python stack's | 5 ms |")
     ours, theirs = found["ours"], found["python"]
-    budget(ours[0] <= 1 and ours[1] <= 5, f"list_containers takes {ours[0]:.2f} and {ours[1]:.2f} ms")
-    budget(ours[0] <= theirs[0] / 10, "list_containers takes more than a tenth of the Python stack's time")
+    budget(ours[0] <= 1 and ours[1] <= 5, f"list_containers takes {ours[0]:.2f} and {ours[1]:.2f} ms", of_time=True)
+    budget(ours[0] <= theirs[0] / 10, "list_containers takes more than a tenth of the Python stack's time", of_time=True)
 
 
 def lifecycle(watched, size):
@@ -146,7 +151,7 @@ def lifecycle(watched, size):
     print("| budget | 4 | 4 | 5 ms | 5 ms |")
     counts, outside = calls["ours"]
     budget(max(counts) <= 4, f"create and start make {counts} engine calls")
-    budget(max(outside) <= 5, f"create and start take {outside} ms outside of engine calls")
+    budget(max(outside) <= 5, f"create and start take {outside} ms outside of engine calls", of_time=True)
 
 
 def throughput(size):
@@ -170,7 +175,7 @@ def throughput(size):
         rate[side] = size.pairs / timed(all_of_them)
         print(f"| {NAMES[side]} | {rate[side]:.1f} |", flush=True)
     # Most of it is the engine's: what differs by less than a tenth is the same.
-    budget(rate["ours"] >= 0.9 * rate["python"], "create and delete are slower than with the Python stack")
+    budget(rate["ours"] >= 0.9 * rate["python"], "create and delete are slower than with the Python stack", of_time=True)
 
 
 def messages(size):
@@ -188,7 +193,7 @@ def messages(size):
         wire.answer("delete_container", container_id=id, force=True)
     print("| budget | 0.5 ms | 2 ms |")
     p50, p99 = found["ours"]
-    budget(p50 <= 0.5 and p99 <= 2, f"a message and its reply take {p50:.2f} and {p99:.2f} ms")
+    budget(p50 <= 0.5 and p99 <= 2, f"a message and its reply take {p50:.2f} and {p99:.2f} ms", of_time=True)
 
 
 def flood(server, size):
@@ -251,7 +256,7 @@ def crowd(server, size):
     print("| memory resident | slowest acknowledgement |\n|---|---|")
     print(f"| {resident / MIB:.1f} MiB | {slowest * 1000:.1f} ms |\n| budget: 48 MiB | 100 ms |", flush=True)
     budget(resident <= 48 * MIB, f"{resident / MIB:.1f} MiB are resident with {size.clients} clients")
-    budget(slowest <= 0.1, f"an acknowledgement took {slowest * 1000:.0f} ms")
+    budget(slowest <= 0.1, f"an acknowledgement took {slowest * 1000:.0f} ms", of_time=True)
     for client in clients:
         client.close()
     for id in ids:
@@ -273,8 +278,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", help="listing, lifecycle, throughput, messages, flood, crowd")
-    parser.add_argument("--binary", type=pathlib.Path, default=RELEASE / "flow-manager")
+    parser.add_argument("--untimed", action="store_true")
+    parser.add_argument("--program", type=pathlib.Path, default=RELEASE / "flow-manager")
+    parser.add_argument("--flow", type=pathlib.Path, default=RELEASE / "examples/flow")
+    parser.add_argument("--binary", type=pathlib.Path)
     arguments = parser.parse_args()
+    global untimed
+    untimed = arguments.untimed
     full = {"containers": 100, "lists": 4000, "lives": 20, "pairs": 80, "messages": 10_000, "flood": 100_000,
             "flows": 100, "clients": 1000}
     quick = {"containers": 20, "lists": 400, "lives": 4, "pairs": 16, "messages": 1000, "flood": 10_000,
@@ -286,10 +296,10 @@ def main():
         engine = Engine(folder / "engine")
         try:
             with engine:
-                engine.make_image(RELEASE / "examples/flow")
+                engine.make_image(arguments.flow)
                 # Each side talks to the engine through a socket of its own, where its calls are seen.
                 watched = {side: Watched(folder / f"{side}.sock", f"{folder}/engine/docker.sock") for side in NAMES}
-                servers["ours"] = Manager(folder, f"unix://{folder}/ours.sock", RELEASE / "flow-manager")
+                servers["ours"] = Manager(folder, f"unix://{folder}/ours.sock", arguments.program.resolve())
                 servers["python"] = PythonStack(folder, f"unix://{folder}/python.sock")
                 try:
                     measure(watched, size, arguments.only)
@@ -299,7 +309,7 @@ def main():
                             server.stop()
         finally:
             engine.end()
-    weight = arguments.binary.stat().st_size
+    weight = (arguments.binary or arguments.program).stat().st_size
     print(f"\n## Size\n\n{weight / 1e6:.2f} MB; budget 4 MB")
     budget(weight <= 4_000_000, f"the program has {weight} bytes")
     print()
