@@ -32,10 +32,6 @@ pub enum ParseUrlError {
         "the URL does not begin with http:// or https://, write http://host:port/path or https://host/path"
     )]
     Scheme,
-    #[error(
-        "the URL has characters beyond ASCII, percent-encode those of the path and write the host's name as xn--…"
-    )]
-    NotAscii,
     #[error("the URL has a character that must be percent-encoded")]
     Character { source: http::uri::InvalidUri },
 }
@@ -64,7 +60,6 @@ impl HttpUrl {
     /// The URL that `location` names when this one redirects to it. The user name and
     /// password go along within the origin, as browsers and curl do it.
     pub(super) fn join(&self, location: &str) -> Result<Self, ParseUrlError> {
-        check_ascii(location)?;
         let url = self.0.url.join(location);
         let next = Self::new(url.map_err(|source| ParseUrlError::Malformed { source })?)?;
         if next.basic_auth().is_some() || !next.is_same_origin(self) {
@@ -105,24 +100,10 @@ impl HttpUrl {
     }
 }
 
-/// A URL is ASCII (RFC 3986, 2), only browsers take more. `idna_adapter` is the version that
-/// knows no international names, so none may reach it, percent-encoded or not.
-fn check_ascii(text: &str) -> Result<(), ParseUrlError> {
-    let (_, behind_scheme) = text.split_once("//").unwrap_or_default();
-    let authority = behind_scheme.split(['/', '\\', '?', '#']).next();
-    let host = authority.unwrap_or_default().rsplit('@').next();
-    if text.is_ascii() && !host.unwrap_or_default().contains('%') {
-        Ok(())
-    } else {
-        Err(ParseUrlError::NotAscii)
-    }
-}
-
 impl FromStr for HttpUrl {
     type Err = ParseUrlError;
 
     fn from_str(text: &str) -> Result<Self, ParseUrlError> {
-        check_ascii(text)?;
         Self::new(Url::parse(text).map_err(|source| ParseUrlError::Malformed { source })?)
     }
 }
@@ -195,18 +176,21 @@ mod tests {
     }
 
     #[test]
-    fn host_beyond_ascii_is_refused_with_the_way_to_write_it() {
+    fn international_name_is_asked_for_in_its_ascii_form() {
         for text in [
-            "http://Bücher.example/",
-            "http://A\u{fdcf}",
-            "http://me@A%EF%B7%8F/",
+            "http://B\u{fc}cher.example/%C3%A4",
+            "http://me@b%C3%BCcher.example/\u{e4}",
+            "http://xn--bcher-kva.example/\u{e4}",
         ] {
-            let error = text.parse::<HttpUrl>().unwrap_err();
-            assert!(error.to_string().contains("xn--"), "{error}");
+            let url: HttpUrl = text.parse().unwrap();
+            assert_eq!(url.uri(), "http://xn--bcher-kva.example/%C3%A4");
+            assert_eq!(url.host(), "xn--bcher-kva.example");
+            assert_eq!(url.host_header(), "xn--bcher-kva.example");
         }
-        let url: HttpUrl = "http://xn--bcher-kva.example/a%20b".parse().unwrap();
-        assert_eq!(url.host(), "xn--bcher-kva.example");
-        assert!(url.join("//B\u{fc}cher.example/").is_err());
+        let near: HttpUrl = "http://me:pass@b\u{fc}cher.example/".parse().unwrap();
+        let same = near.join("//xn--bcher-kva.example/a").unwrap();
+        assert_eq!(same.basic_auth(), near.basic_auth());
+        assert!("http://\u{ad}/".parse::<HttpUrl>().is_err());
     }
 
     #[test]
