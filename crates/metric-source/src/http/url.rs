@@ -42,12 +42,6 @@ impl HttpUrl {
         &self.0.uri
     }
 
-    /// The host without the brackets of an IPv6 address.
-    pub(crate) fn host(&self) -> &str {
-        let host = self.0.url.host_str().unwrap_or_default();
-        host.trim_start_matches('[').trim_end_matches(']')
-    }
-
     pub(crate) fn is_https(&self) -> bool {
         self.0.url.scheme() == "https"
     }
@@ -68,12 +62,6 @@ impl HttpUrl {
         let mut parts = Arc::unwrap_or_clone(next.0);
         parts.basic_auth = self.basic_auth();
         Ok(Self(parts.into()))
-    }
-
-    /// Host, and port unless it is the scheme's own.
-    pub(super) fn host_header(&self) -> HeaderValue {
-        let authority = self.0.uri.authority().map_or("", |a| a.as_str());
-        HeaderValue::from_str(authority).expect("a parsed authority is visible ASCII")
     }
 
     /// The `Authorization` that the user name and password stand for.
@@ -159,7 +147,6 @@ mod tests {
         assert_eq!(format!("{url:?}"), "HttpUrl(https://example.com:8443/a?…)");
         assert_eq!(url.uri(), "https://example.com:8443/a?token=x");
         assert_eq!(url.basic_auth().unwrap(), "Basic bWU6cGEgc3M=");
-        assert_eq!(url.host_header(), "example.com:8443");
     }
 
     #[test]
@@ -184,8 +171,6 @@ mod tests {
         ] {
             let url: HttpUrl = text.parse().unwrap();
             assert_eq!(url.uri(), "http://xn--bcher-kva.example/%C3%A4");
-            assert_eq!(url.host(), "xn--bcher-kva.example");
-            assert_eq!(url.host_header(), "xn--bcher-kva.example");
         }
         let near: HttpUrl = "http://me:pass@b\u{fc}cher.example/".parse().unwrap();
         let same = near.join("//xn--bcher-kva.example/a").unwrap();
@@ -218,7 +203,6 @@ mod tests {
         ) {
             let Ok(url) = format!("{start}{text}").parse::<HttpUrl>() else { return Ok(()) };
             prop_assert!(url.uri().host().is_some_and(|host| !host.is_empty()));
-            prop_assert!(!url.host_header().is_empty());
             let again: HttpUrl = url.uri().to_string().parse().unwrap();
             prop_assert_eq!(again.uri(), url.uri());
             if let Ok(next) = url.join(&place) {
@@ -247,7 +231,7 @@ mod tests {
             };
             let text = format!("http://{user_info}{host}{port_text}{path}{query_text}");
             let Ok(url) = text.parse::<HttpUrl>() else { return Ok(()) };
-            prop_assert_eq!(url.host(), &host);
+            prop_assert_eq!(url.uri().host(), Some(&*host));
             prop_assert_eq!(url.uri().port_u16(), port.filter(|port| *port != 80));
             prop_assert_eq!(url.uri().query(), query.as_deref());
             let basic = url.basic_auth().map(|basic| basic.to_str().unwrap().to_owned());
