@@ -40,7 +40,6 @@ mod host;
 mod http;
 mod json;
 mod number;
-mod one_at_a_time;
 mod options;
 mod probe;
 pub mod prometheus;
