@@ -1,5 +1,5 @@
 //! The name, the default and the meaning of every environment variable. `--help` and
-//! the README's table are made from these.
+//! the table of `docs/settings.md` are made from these.
 
 use settings::Setting;
 
@@ -104,8 +104,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readme_has_every_setting_with_its_default() {
-        let readme = include_str!("../../README.md");
+    fn page_has_every_setting_with_its_default() {
+        let page = include_str!("../../docs/settings.md");
         for Setting { name, default, .. } in ALL {
             let default = if default.is_empty() {
                 String::new()
@@ -113,16 +113,16 @@ mod tests {
                 format!("`{default}` ")
             };
             let row = format!("| `{name}` | {default}|");
-            assert!(readme.contains(&row), "{row}");
+            assert!(page.contains(&row), "{row}");
         }
     }
 
     #[test]
-    fn readme_has_the_variables_of_others() {
-        let readme = include_str!("../../README.md");
+    fn page_has_the_variables_of_others() {
+        let page = include_str!("../../docs/settings.md");
         for Setting { name, .. } in FOREIGN {
             let row = format!("| `{}` | ", name.replace(", ", "`, `"));
-            assert!(readme.contains(&row), "{row}");
+            assert!(page.contains(&row), "{row}");
         }
     }
 }

@@ -1,25 +1,23 @@
-//! Keeps the spool to what the outbox holds. The disk is read and written on a thread of its
-//! own, which names being resolved and sources that hang cannot take: a disk that is slow or
-//! hangs holds up no tick, and what is sent for [`PATIENCE`] only.
+//! Keeps the spool to what the outbox holds: a disk that is slow or hangs holds up no tick, and
+//! what is sent for [`PATIENCE`] only.
 
 use std::any::Any;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self as requests, SyncSender};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use diagnostics::chain;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
-use super::shared_outbox::{SharedOutbox, log_dropped};
+use super::shared_outbox::SharedOutbox;
 use crate::format::millis;
-use crate::outbox::{Limits, Outbox};
-use crate::spool::{Damage, Event, Opened, Spool, SpoolError, Synced};
+use crate::spool::{Event, Synced};
+
+mod thread;
+
+pub(super) use thread::{SpoolThread, open};
 
 /// How long the disk may take for one write before it counts as hanging. Network file
 /// systems stall for a second or two when all is well.
@@ -27,111 +25,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 const HINT: &str =
     "free some space or see to the disk; until then the points are held in memory only";
-
-/// An outbox with these limits, with what an earlier process left in the folder and the
-/// thread that writes there, if a folder is given.
-pub(super) async fn open(
-    limits: Limits,
-    dir: Option<PathBuf>,
-    now: DateTime<Utc>,
-) -> Result<(Outbox, Option<SpoolThread>), SpoolError> {
-    let Some(dir) = dir else {
-        return Ok((Outbox::new(limits), None));
-    };
-    let open = move || {
-        let Opened {
-            mut spool,
-            outbox,
-            restored,
-            lost,
-            damage,
-        } = Spool::open(&dir, limits, now)?;
-        let sync = move |mut outbox: &SharedOutbox| spool.sync(&mut outbox);
-        Ok(((outbox, restored, lost, damage), sync))
-    };
-    let ((outbox, restored, lost, damage), thread) = SpoolThread::open(open).await?;
-    log_opened(restored, damage);
-    lost.iter().for_each(log_dropped);
-    Ok((outbox, Some(thread)))
-}
-
-fn log_opened(restored: usize, damage: Option<Damage>) {
-    if let Some(damage) = damage {
-        warn!(
-            bytes_skipped = damage.bytes,
-            points_lost = damage.points,
-            "spool was damaged"
-        );
-    }
-    if restored > 0 {
-        info!(points = restored, "spool read");
-    }
-}
-
-/// The thread on which the disk is read and written.
-pub(super) struct SpoolThread {
-    /// Asks it to write what an outbox holds. One that waits is enough: it is written as it
-    /// is then.
-    requests: SyncSender<Arc<SharedOutbox>>,
-    written: mpsc::Receiver<Synced>,
-    thread: JoinHandle<()>,
-}
-
-impl SpoolThread {
-    /// Begins a thread that opens a spool, and waits until that is done. What `open` gives
-    /// beside is the answer, its last is what writes; both may block.
-    pub(super) async fn open<T, S>(
-        open: impl FnOnce() -> Result<(T, S), SpoolError> + Send + 'static,
-    ) -> Result<(T, Self), SpoolError>
-    where
-        T: Send + 'static,
-        S: FnMut(&SharedOutbox) -> Synced + 'static,
-    {
-        let (opened, answer) = oneshot::channel();
-        let (requests, requested) = requests::sync_channel::<Arc<SharedOutbox>>(1);
-        let (writes, written) = mpsc::channel(1);
-        let work = move || {
-            let (with, mut sync) = match open() {
-                Ok(found) => found,
-                Err(failure) => return drop(opened.send(Err(failure))),
-            };
-            if opened.send(Ok(with)).is_err() {
-                // The run was stopped meanwhile.
-                return;
-            }
-            while let Ok(outbox) = requested.recv() {
-                if writes.blocking_send(sync(&outbox)).is_err() {
-                    break;
-                }
-            }
-        };
-        let thread = thread::Builder::new().name("spool".to_owned()).spawn(work);
-        let thread = thread.map_err(|source| SpoolError::Thread { source })?;
-        let opened = answer.await.expect("its panic is one of the run")?;
-        Ok((
-            opened,
-            Self {
-                requests,
-                written,
-                thread,
-            },
-        ))
-    }
-
-    /// Ends the thread when it has written what it was asked to, if it did not panic. It
-    /// has let go of the folder then.
-    async fn end(self) -> thread::Result<()> {
-        let Self {
-            requests,
-            mut written,
-            thread,
-        } = self;
-        drop(requests);
-        while written.recv().await.is_some() {}
-        // Its end of the channel was the last thing that it had.
-        thread.join()
-    }
-}
 
 /// What the disk holds of an outbox.
 #[derive(Clone, Copy, Debug, Default)]
@@ -213,13 +106,12 @@ impl Writing {
                 },
                 () = self.stop.notified() => break,
             }
-            // There is room: the last request was answered.
-            let _ = thread.requests.try_send(self.outbox.clone());
-            let written = match timeout(self.patience, thread.written.recv()).await {
+            thread.write(self.outbox.clone());
+            let written = match timeout(self.patience, thread.written()).await {
                 Ok(written) => written,
                 Err(_) => {
                     self.log_hanging();
-                    thread.written.recv().await
+                    thread.written().await
                 }
             };
             let Some(written) = written else {
@@ -293,6 +185,7 @@ mod tests {
     use super::*;
     use crate::outbox::Lend;
     use crate::run::shared_outbox::tests::{holding, point};
+    use crate::spool::SpoolError;
 
     fn outbox() -> Arc<SharedOutbox> {
         Arc::new(holding(100))

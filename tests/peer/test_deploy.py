@@ -1,6 +1,7 @@
 """The files in deploy/ against what the programs say that are to take them: the published
-schemas of Kubernetes, the models of the AWS APIs, CloudFormation's schemas, systemd.
-tests/it/deploy.rs compares them with cw-publisher itself."""
+schemas of Kubernetes, the models of the AWS APIs, CloudFormation's schemas, the actions and
+conditions of IAM, Compose, systemd. A program that is not there fails its test.
+tests/it/deploy.rs compares the files with cw-publisher itself."""
 
 import copy
 import json
@@ -12,10 +13,15 @@ import botocore.session
 import botocore.validate
 import cfnlint.api
 import kubernetes_validate
+import parliament
 import pytest
 import yaml
 
-DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+
+# Version 1, Debian's, is a program of its own; version 2 is a part of docker.
+COMPOSE = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
 
 # The first with sidecars that are on by default, and the newest that the package has.
 KUBERNETES = ["1.29", kubernetes_validate.latest_version()]
@@ -61,7 +67,24 @@ def test_cloudformation_takes_the_template():
     assert cfnlint.api.lint_file(DEPLOY / "cloudformation.yaml") == []
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd on this machine")
+def test_iam_knows_the_action_and_the_condition_of_the_policy():
+    """That of the template is the same, says tests/it/deploy/cloudformation.rs."""
+    policy = (ROOT / "iam-policy.json").read_text()
+    assert parliament.analyze_policy_string(policy).findings == []
+    misspelt = parliament.analyze_policy_string(policy.replace("cloudwatch:namespace", "cloudwatch:name"))
+    assert [finding.issue for finding in misspelt.findings] == ["UNKNOWN_CONDITION_FOR_ACTION"]
+
+
+def test_compose_takes_the_file(tmp_path):
+    text = (DEPLOY / "docker-compose.yaml").read_text()
+    misspelt = tmp_path / "docker-compose.yaml"
+    misspelt.write_text(text.replace("stop_grace_period", "stop_grace"))
+    for path, accepted in [(DEPLOY / "docker-compose.yaml", True), (misspelt, False)]:
+        words = [*COMPOSE, "--file", str(path), "config", "--quiet"]
+        done = subprocess.run(words, capture_output=True, text=True)
+        assert (done.returncode == 0) == accepted, done.stderr
+
+
 def test_systemd_takes_the_unit(tmp_path):
     """With a program that is there, for systemd looks whether it is."""
     unit = (DEPLOY / "systemd/cw-publisher.service").read_text()

@@ -5,13 +5,12 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
+use blocking_io::Threads;
 use futures_util::future::{self, Either};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, oneshot};
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// It did not come to an end in time.
@@ -24,11 +23,11 @@ pub(crate) struct Late {
 /// A place for work that may block, for one at a time: what hangs there is waited for and
 /// not begun again beside it. Clones are the same place.
 #[derive(Clone, Debug)]
-pub(crate) struct Aside(Arc<Semaphore>);
+pub(crate) struct Aside(Threads);
 
 impl Default for Aside {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
+        Self(Threads::new(1))
     }
 }
 
@@ -52,20 +51,17 @@ impl Aside {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        let place = self.0.clone().acquire_owned().await.ok()?;
         let runtime = Handle::current();
         let (_wanted, given_up) = oneshot::channel::<()>();
-        let answer = spawn_blocking(move || {
-            let answer = runtime.block_on(async {
+        let answer = self.0.run(move || {
+            runtime.block_on(async {
                 // The one that was given up comes first, for at the end of the process
                 // there are no timers that the work could ask for.
                 match future::select(given_up, pin!(work)).await {
                     Either::Left(_) => None,
                     Either::Right((answer, _)) => Some(answer),
                 }
-            });
-            drop(place);
-            answer
+            })
         });
         answer.await.ok().flatten()
     }
@@ -74,7 +70,7 @@ impl Aside {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::mpsc;
+    use std::sync::{Arc, mpsc};
 
     use tokio::time::sleep;
 

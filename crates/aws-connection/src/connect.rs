@@ -1,16 +1,8 @@
-//! The SDK's connections: TLS by ring, the proxies that the user named, the
-//! certificates that the user trusts.
+//! The SDK's connections.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use blocking_io::Names;
+use aws_smithy_http_client::Builder;
 use http_proxies::HttpConfig;
 
 use crate::http::Ways;
@@ -23,69 +15,25 @@ const IDLE_MAX: Duration = Duration::from_secs(50);
 /// The SDK reads `SSL_CERT_FILE` itself, but neither `AWS_CA_BUNDLE` nor, for a client
 /// made by hand, the proxies' variables.
 pub(crate) fn ways(config: &HttpConfig) -> Ways {
-    let tls = match &config.ca_bundle {
-        Some(pem) => TlsContext::builder()
-            .with_trust_store(TrustStore::empty().with_pem_certificate(pem.as_slice()))
-            .build()
-            .expect("certificates are looked at only by the connection"),
-        None => TlsContext::default(),
-    };
-    let resolver = Resolver::default();
-    Ways::new(config.proxies(), |proxy| {
-        way(proxy, tls.clone(), resolver.clone())
-    })
-}
-
-/// The SDK's own resolver has no bound: while no name server answers, it takes a thread for
-/// each request, of those that others need.
-#[derive(Clone, Debug, Default)]
-struct Resolver(Names);
-
-impl ResolveDns for Resolver {
-    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
-        DnsFuture::new(async {
-            let addresses = self.0.addresses(name).await.map_err(ResolveDnsError::new)?;
-            Ok(addresses.iter().map(SocketAddr::ip).collect())
+    Ways::new(config, |route| {
+        Builder::new().build_with_connector_fn(move |settings, components| {
+            route.connector(|connector| {
+                connector.set_pool_idle_timeout(Some(Some(IDLE_MAX)));
+                connector.set_connector_settings(settings.cloned());
+                if let Some(components) = components {
+                    connector.set_sleep_impl(components.sleep_impl());
+                }
+            })
         })
-    }
-}
-
-/// A client for one way: through a proxy, named by the scheme that it serves and its URL,
-/// or directly.
-fn way(proxy: Option<(&str, &str)>, tls: TlsContext, resolver: Resolver) -> SharedHttpClient {
-    let proxy = match proxy {
-        Some(("https", url)) => ProxyConfig::https(url),
-        Some((_, url)) => ProxyConfig::http(url),
-        None => Ok(ProxyConfig::disabled()),
-    }
-    .expect("only URLs of proxies come here");
-    Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder()
-            .pool_idle_timeout(IDLE_MAX)
-            .proxy_config(proxy.clone())
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls.clone());
-        if let Some(settings) = settings {
-            connector = connector.connector_settings(settings.clone());
-        }
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
-        }
-        connector.build_with_resolver(resolver.clone())
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, Mutex, mpsc};
-
     use aws_sdk_cloudwatch::Client;
     use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
     use aws_sdk_cloudwatch::types::MetricDatum;
     use cloudwatch_local::CloudWatchLocal;
-    use futures_util::future::join_all;
-    use tokio::time::timeout;
 
     use super::*;
 
@@ -94,33 +42,6 @@ mod tests {
         tokio::time::pause();
         tokio::time::advance(duration).await;
         tokio::time::resume();
-    }
-
-    #[tokio::test]
-    async fn name_that_nobody_resolves_takes_one_thread_whoever_asks() {
-        let (release, hang) = mpsc::channel::<()>();
-        let (asked, hang) = (Arc::<AtomicUsize>::default(), Mutex::new(hang));
-        let count = asked.clone();
-        let names = Names::new(move |_| {
-            count.fetch_add(1, Ordering::Relaxed);
-            let _ = hang.lock().unwrap().recv();
-            Ok(vec![SocketAddr::from(([192, 0, 2, 1], 0))])
-        });
-        let resolver = Resolver(names);
-        let requests = (0..300).map(|_| resolver.resolve_dns("monitoring.example"));
-        let answers = join_all(requests);
-        tokio::pin!(answers);
-        let early = timeout(Duration::from_millis(100), &mut answers).await;
-        assert!(early.is_err());
-        assert_eq!(asked.load(Ordering::Relaxed), 1);
-        drop(release);
-        let answers = answers.await;
-        assert_eq!(answers.len(), 300);
-        assert!(
-            answers
-                .iter()
-                .all(|answer| answer.as_ref().unwrap().len() == 1)
-        );
     }
 
     #[tokio::test]

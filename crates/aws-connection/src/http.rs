@@ -1,8 +1,6 @@
 //! The SDK's HTTP client: it picks the way of each request, directly or through a proxy,
 //! and bounds what is read of an answer. Those who give credentials are asked through it too.
 
-use std::sync::Arc;
-
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
@@ -16,9 +14,10 @@ use aws_smithy_runtime_api::client::runtime_components::{
 };
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
+use blocking_io::Names;
 use http::Uri;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use http_proxies::{Proxies, is_loopback};
+use http_proxies::{HttpConfig, Route, Routes, is_loopback};
 
 /// The most that is read of an answer. The longest that are known are refusals that name
 /// each of 1000 points, and credentials with a session token, of a few kilobytes.
@@ -29,38 +28,20 @@ pub const ANSWER_MAX: usize = 64 * 1024;
 #[error("the answer is longer than {} KiB", ANSWER_MAX >> 10)]
 struct TooLong;
 
-/// The proxy is of a kind that is not spoken here.
-#[derive(Debug, thiserror::Error)]
-#[error("the proxy is not of the kind http:// or https://")]
-struct ProxyKind;
-
 /// A client for each way. Clones share their connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Ways {
-    proxies: Arc<Proxies>,
-    direct: SharedHttpClient,
-    http: Option<SharedHttpClient>,
-    https: Option<SharedHttpClient>,
+    clients: Routes<SharedHttpClient>,
     /// Whether the proxies also serve requests to this machine. Credentials that it gives
     /// are nothing for a proxy, which would ask itself for them.
     loopback: bool,
 }
 
 impl Ways {
-    /// `client` makes the one that sends all through the proxy of this URL, or directly.
-    pub(crate) fn new(
-        proxies: Proxies,
-        client: impl Fn(Option<(&str, &str)>) -> SharedHttpClient,
-    ) -> Self {
-        let through = |scheme| {
-            let proxy = proxies.of_scheme(scheme).filter(|proxy| proxy.is_http())?;
-            Some(client(Some((scheme, proxy.url()))))
-        };
+    /// `client` makes the one that sends all along a way.
+    pub(crate) fn new(config: &HttpConfig, client: impl Fn(Route) -> SharedHttpClient) -> Self {
         Self {
-            direct: client(None),
-            http: through("http"),
-            https: through("https"),
-            proxies: Arc::new(proxies),
+            clients: Routes::new(config, &Names::default(), client),
             loopback: false,
         }
     }
@@ -85,12 +66,10 @@ impl HttpClient for Ways {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        let connector = |client: &SharedHttpClient| client.http_connector(settings, components);
         SharedHttpConnector::new(Connectors {
-            proxies: self.proxies.clone(),
-            direct: connector(&self.direct),
-            http: self.http.as_ref().map(connector),
-            https: self.https.as_ref().map(connector),
+            connectors: self
+                .clients
+                .map(|client| client.http_connector(settings, components)),
             loopback: self.loopback,
         })
     }
@@ -100,20 +79,18 @@ impl HttpClient for Ways {
         components: &RuntimeComponentsBuilder,
         config: &ConfigBag,
     ) -> Result<(), BoxError> {
-        self.direct.validate_base_client_config(components, config)
+        let direct = self.clients.direct();
+        direct.validate_base_client_config(components, config)
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-        self.direct.connector_metadata()
+        self.clients.direct().connector_metadata()
     }
 }
 
 #[derive(Debug)]
 struct Connectors {
-    proxies: Arc<Proxies>,
-    direct: SharedHttpConnector,
-    http: Option<SharedHttpConnector>,
-    https: Option<SharedHttpConnector>,
+    connectors: Routes<SharedHttpConnector>,
     loopback: bool,
 }
 
@@ -124,14 +101,10 @@ impl Connectors {
             .uri()
             .parse()
             .map_err(|error| user(Box::new(error)))?;
-        if self.proxies.of(&url).is_none() || (!self.loopback && is_loopback(&url)) {
-            return Ok(&self.direct);
+        if !self.loopback && is_loopback(&url) {
+            return Ok(self.connectors.direct());
         }
-        let through = match url.scheme_str() {
-            Some("https") => &self.https,
-            _ => &self.http,
-        };
-        through.as_ref().ok_or_else(|| user(ProxyKind.into()))
+        self.connectors.of(&url).map_err(|kind| user(kind.into()))
     }
 }
 

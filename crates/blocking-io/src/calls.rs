@@ -6,14 +6,15 @@ use std::hash::Hash;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, watch};
-use tokio::task::spawn_blocking;
+use tokio::sync::watch;
+
+use crate::Threads;
 
 /// Calls of one kind. Each is about something, and there are never two at a time about the
 /// same: who asks meanwhile gets the answer of the one under way. Clones share all of it.
 #[derive(Debug)]
 pub struct Calls<K, T> {
-    threads: Arc<Semaphore>,
+    threads: Threads,
     running: Running<K, T>,
 }
 
@@ -46,8 +47,13 @@ where
 {
     /// Calls of which so many may hang at a time. More wait until one comes back.
     pub fn new(threads_max: usize) -> Self {
+        Self::on(Threads::new(threads_max))
+    }
+
+    /// Calls on threads that others hold, too.
+    pub fn on(threads: Threads) -> Self {
         Self {
-            threads: Arc::new(Semaphore::new(threads_max)),
+            threads,
             running: Arc::default(),
         }
     }
@@ -63,8 +69,7 @@ where
         if let Some(running) = running {
             return wait(running).await;
         }
-        let threads = self.threads.clone();
-        let thread = threads.acquire_owned().await.expect("it is never closed");
+        let thread = self.threads.free().await;
         let answer = {
             let mut running = lock(&self.running);
             match running.get(&key) {
@@ -77,9 +82,9 @@ where
                         running: self.running.clone(),
                         key,
                     };
-                    spawn_blocking(move || {
+                    thread.run(move || {
                         let answer = call();
-                        drop((ended, thread));
+                        drop(ended);
                         sender.send_replace(Some(answer));
                     });
                     answer
@@ -87,11 +92,6 @@ where
             }
         };
         wait(answer).await
-    }
-
-    #[cfg(test)]
-    pub(crate) fn free_threads(&self) -> usize {
-        self.threads.available_permits()
     }
 }
 
@@ -162,7 +162,9 @@ mod tests {
             .answer("a", || panic!("as it must"))
             .await
             .unwrap_err();
-        assert_eq!(calls.answer("a", || 1).await.unwrap(), 1);
-        assert_eq!(calls.free_threads(), 1);
+        // On the one thread that there is.
+        for answer in 1..=2 {
+            assert_eq!(calls.answer("a", move || answer).await.unwrap(), answer);
+        }
     }
 }

@@ -14,7 +14,9 @@
 mod calls;
 mod files;
 mod names;
+mod threads;
 
 pub use calls::{Calls, Lost};
 pub use files::{Files, HANGING_MAX, read};
 pub use names::{Names, RESOLVING_MAX};
+pub use threads::{Thread, Threads};

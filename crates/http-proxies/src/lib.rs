@@ -1,6 +1,6 @@
-//! Which requests go through which proxy: the one place that knows, for the SDK's requests
-//! and for those of sources.
-//! Nothing here connects, and nothing reads the environment.
+//! How requests reach servers: which go through which proxy, what certificates are trusted, who
+//! resolves names. The one place that knows, for the SDK's requests and for those of sources.
+//! Nothing here reads the environment.
 //!
 //! ```
 //! use http_proxies::Proxies;
@@ -19,9 +19,11 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 mod bypass;
 mod config;
+mod routes;
 
 use bypass::Bypass;
 pub use config::HttpConfig;
+pub use routes::{ProxyKind, Route, Routes};
 
 /// The proxies and what goes past them.
 pub struct Proxies {

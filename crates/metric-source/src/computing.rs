@@ -1,11 +1,10 @@
 //! What takes the processor's time: reading long texts. It is done beside the runtime's
 //! thread, which has signals, health and all other sources to see to.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use blocking_io::Threads;
 
 /// How many run at a time. More than there are processors make none faster, but a few that
 /// use all of their `SOURCE_TIMEOUT` leave room for others.
@@ -14,7 +13,7 @@ pub(crate) const COMPUTING_MAX: usize = 16;
 /// A shorter text is read in place: that takes less than a millisecond.
 const SHORT_MAX: usize = 16 * 1024;
 
-static FREE: Semaphore = Semaphore::const_new(COMPUTING_MAX);
+static THREADS: LazyLock<Threads> = LazyLock::new(|| Threads::new(COMPUTING_MAX));
 
 /// Whether somebody still waits for the result.
 #[derive(Debug, Default)]
@@ -50,15 +49,10 @@ impl Drop for Waiting {
 pub(super) async fn run<T: Send + 'static>(
     computation: impl FnOnce(&Wanted) -> T + Send + 'static,
 ) -> Result<T, Stopped> {
-    let thread = FREE.acquire().await.expect("it is never closed");
     let wanted = Wanted::default();
     let _waiting = Waiting(wanted.0.clone());
-    let computed = spawn_blocking(move || {
-        let result = computation(&wanted);
-        drop(thread);
-        result
-    });
-    computed.await.map_err(|_| Stopped)
+    let computed = THREADS.run(move || computation(&wanted)).await;
+    computed.map_err(|_| Stopped)
 }
 
 /// Does so if what is read has many bytes.

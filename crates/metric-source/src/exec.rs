@@ -14,7 +14,7 @@ use std::str::FromStr;
 use cloudwatch_metric::Value;
 use diagnostics::redacted_prefix_bytes;
 
-use super::threads::{self, Thread};
+use super::threads::THREADS;
 use super::{NumberError, Sampling, Source, Tick, number};
 
 mod group;
@@ -138,7 +138,7 @@ impl Exec {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         // Held to the end of this function: whatever ends it ends the group.
-        let mut group = Group::start(command, Thread::free().await);
+        let mut group = Group::start(command, THREADS.free().await);
         let started = match group.started().await {
             Ok(started) => started,
             Err(source) => return Err(self.why_not_started(source).await),
@@ -202,7 +202,7 @@ impl Exec {
             return ExecError::Start { program, source };
         }
         let path = self.program.clone();
-        match threads::run(move || path.try_exists()).await {
+        match THREADS.run(move || path.try_exists()).await {
             Ok(Ok(true)) => ExecError::NoInterpreter { program },
             _ => ExecError::Absent { program },
         }

@@ -16,7 +16,6 @@ mod url;
 pub(crate) use client::{HttpClient, Page, Request};
 pub(crate) use error::HttpError;
 pub(crate) use headers::{HeadersError, HeadersFile};
-pub(crate) use names::Resolver;
 pub(crate) use url::HttpUrl;
 pub(crate) use url::ParseUrlError;
 

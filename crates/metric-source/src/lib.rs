@@ -1,4 +1,4 @@
-//! Where values come from: the grammar of a value (README, "Sources") and the one
+//! Where values come from: the grammar of a value (`docs/sources.md`) and the one
 //! trait behind it. Each kind of source is a file of its own. When a source is asked, and what
 //! becomes of its values, is the caller's business; nothing here reads the environment.
 //!
@@ -26,7 +26,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blocking_io::Files;
+use blocking_io::{Files, Names};
 use chrono::{DateTime, Utc};
 use cloudwatch_metric::{Dimension, Value};
 
@@ -40,7 +40,6 @@ mod host;
 mod http;
 mod json;
 mod number;
-mod one_at_a_time;
 mod options;
 mod probe;
 pub mod prometheus;
@@ -134,14 +133,14 @@ impl Resources {
     /// Opens nothing yet: sources of other kinds cost no memory here.
     #[must_use]
     pub fn new(http: HttpConfig) -> Self {
-        Self::resolving(http, &http::Resolver::default())
+        Self::resolving(&http, &Names::default())
     }
 
-    fn resolving(http: HttpConfig, names: &http::Resolver) -> Self {
+    fn resolving(http: &HttpConfig, names: &Names) -> Self {
         let files = Files::default();
         Self {
             http: http::HttpClient::new(http, &files, names),
-            direct: http::HttpClient::new(HttpConfig::default(), &files, names),
+            direct: http::HttpClient::new(&HttpConfig::default(), &files, names),
             files,
         }
     }
@@ -207,12 +206,30 @@ impl Tick {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Mutex, mpsc};
+
     use super::*;
+
+    /// A resolver that gives no answer before something is sent or the sender is dropped,
+    /// and counts the names that it was asked for.
+    fn silent() -> (Names, mpsc::Sender<()>, Arc<AtomicUsize>) {
+        let (release, released) = mpsc::channel();
+        let (released, asked) = (Mutex::new(released), Arc::<AtomicUsize>::default());
+        let count = asked.clone();
+        let names = Names::new(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let _ = released.lock().map(|released| released.recv());
+            Err(io::ErrorKind::TimedOut.into())
+        });
+        (names, release, asked)
+    }
 
     #[tokio::test]
     async fn names_that_nobody_resolves_starve_no_other_source() {
-        let (names, release, asked) = http::Resolver::silent();
-        let resources = Resources::resolving(HttpConfig::default(), &names);
+        let (names, release, asked) = silent();
+        let resources = Resources::resolving(&HttpConfig::default(), &names);
         let tick = Tick::new(
             DateTime::UNIX_EPOCH,
             Duration::from_secs(60),
@@ -238,7 +255,7 @@ mod tests {
             let readings = source.sample(&tick).await.unwrap().readings;
             assert_eq!(readings, [Value::try_from(7.0).unwrap().into()], "{text}");
         }
-        assert!(asked.load(std::sync::atomic::Ordering::Relaxed) <= blocking_io::RESOLVING_MAX);
+        assert!(asked.load(Ordering::Relaxed) <= blocking_io::RESOLVING_MAX);
         drop(release);
         let error = samplings.remove(0).await.unwrap_err();
         let error = diagnostics::chain(&*error);

@@ -20,14 +20,13 @@ use std::io;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use blocking_io::Thread;
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, waitid, waitpgid,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-
-use crate::threads::Thread;
 
 /// A started program: what it prints, and how it will have ended.
 #[derive(Debug)]
@@ -175,6 +174,7 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+    use crate::threads::THREADS;
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("/bin/sh");
@@ -214,7 +214,7 @@ mod tests {
         let (_dir, path) = fifo();
         let group = Group::start(
             shell(&format!("(printf x; exec sleep 1000) > {path} & wait")),
-            Thread::free().await,
+            THREADS.free().await,
         );
         byte_then_end(path, move || drop(group)).await;
     }
@@ -223,7 +223,7 @@ mod tests {
     async fn children_left_behind_are_killed_when_the_leader_ends() {
         let (_dir, path) = fifo();
         let script = format!("{{ sleep 1000 & printf x; }} > {path}; exit 3");
-        let mut group = Group::start(shell(&script), Thread::free().await);
+        let mut group = Group::start(shell(&script), THREADS.free().await);
         byte_then_end(path, || {}).await;
         let status = group.started().await.unwrap().ended.await.unwrap();
         assert_eq!(status.unwrap().code(), Some(3));
@@ -231,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn group_dropped_while_it_starts_is_killed() {
-        let (group, thread) = Group::supervised(shell("exec sleep 1000"), Thread::free().await);
+        let (group, thread) = Group::supervised(shell("exec sleep 1000"), THREADS.free().await);
         drop(group);
         thread.await.unwrap();
     }
@@ -243,7 +243,7 @@ mod tests {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
         let (mut group, thread) = Group::supervised(
             shell("sleep 1000 & sleep 1000 & echo $$"),
-            Thread::free().await,
+            THREADS.free().await,
         );
         let mut started = group.started().await.unwrap();
         let mut printed = String::new();

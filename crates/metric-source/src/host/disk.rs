@@ -2,22 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use blocking_io::Calls;
 use rustix::fs::statvfs;
 
 use super::error::HostError;
-use crate::one_at_a_time::OneAtATime;
+use crate::threads::THREADS;
 
 #[derive(Debug)]
 pub(super) struct Disk {
     path: PathBuf,
-    asked: OneAtATime<rustix::io::Result<Option<f64>>>,
+    asked: Calls<(), rustix::io::Result<Option<f64>>>,
 }
 
 impl Disk {
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
             path,
-            asked: OneAtATime::default(),
+            asked: Calls::on(THREADS.clone()),
         }
     }
 
@@ -28,7 +29,7 @@ impl Disk {
     pub(super) async fn percent(&self) -> Result<f64, HostError> {
         let path = || self.path.clone();
         let asked = path();
-        let percent = self.asked.run(move || percent(&asked)).await;
+        let percent = self.asked.answer((), move || percent(&asked)).await;
         match percent.map_err(|source| HostError::Thread { source })? {
             Ok(Some(percent)) => Ok(percent),
             Ok(None) => Err(HostError::NoBlocks { path: path() }),

@@ -23,7 +23,7 @@ pub(super) enum HostError {
     #[error("{path} is on a pseudo file system without blocks, give a path on a disk")]
     NoBlocks { path: PathBuf },
     #[error("run a blocking call on a thread")]
-    Thread { source: tokio::task::JoinError },
+    Thread { source: blocking_io::Lost },
     #[error(transparent)]
     Value(#[from] MetricError),
 }

@@ -1,32 +1,25 @@
-//! The HTTP client that all sources share: GET over HTTP/1.1 with TLS, proxies and
-//! redirects.
+//! The HTTP client that all sources share: GET with TLS, proxies and redirects.
 //!
-//! Each request has a connection of its own, driven by the future that awaits the
-//! answer. Sources ask once a minute, so a pool would only hold idle connections, and
-//! dropping the future leaves nothing behind. There is no timeout in here.
+//! Each request has a connection of its own, and dropping the future closes it. There is no
+//! timeout in here.
 
-use blocking_io::Files;
+use aws_smithy_types::body::SdkBody;
+use blocking_io::{Files, Names};
 use diagnostics::redacted_prefix_bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::BodyExt;
 use http_proxies::HttpConfig;
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
 
-use super::connect::{Connection, Connector};
+use super::connect::Connections;
 use super::error::{BoxError, HttpError, REDIRECTS_MAX};
-use super::names::Resolver;
 use super::url::HttpUrl;
 use crate::READ_MAX;
 
-/// Longest head of a response: hyper's own bound of 400 KiB is far above what servers send.
-const HEAD_MAX: usize = 64 * 1024;
-
-/// A client, made once. Certificates are read at the first use of `https`.
+/// A client, made once.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
-    connector: Connector,
+    connections: Connections,
     files: Files,
 }
 
@@ -60,9 +53,9 @@ impl Request {
 impl HttpClient {
     /// A client with these settings; the environment is not consulted for proxies.
     #[must_use]
-    pub(crate) fn new(config: HttpConfig, files: &Files, names: &Resolver) -> Self {
+    pub(crate) fn new(config: &HttpConfig, files: &Files, names: &Names) -> Self {
         Self {
-            connector: Connector::new(config, names.clone()),
+            connections: Connections::new(config, names),
             files: files.clone(),
         }
     }
@@ -103,7 +96,7 @@ impl HttpClient {
 
     /// Connects to `scheme://host:port` without a proxy and says nothing there.
     pub(crate) async fn open(&self, to: &http::Uri) -> Result<(), BoxError> {
-        self.connector.open(to).await.map(drop)
+        self.connections.open(to).await
     }
 }
 
@@ -122,40 +115,18 @@ impl HttpClient {
     /// One request, redirects aside.
     async fn ask(&self, request: &Request, wanted: Wanted) -> Result<Answer, HttpError> {
         let url = &request.url;
-        let failed = |source| HttpError::Exchange {
-            url: url.clone(),
-            source,
-        };
-        let connection = self.connector.connect(url).await?;
-        let message = message(request, &connection);
-        let (mut sender, driver) = http1::Builder::new()
-            .max_buf_size(HEAD_MAX)
-            .handshake(connection.stream)
-            .await
-            .map_err(failed)?;
-        let answer = async {
-            let response = sender.send_request(message).await.map_err(failed)?;
-            match wanted {
-                Wanted::Page => read(url, response).await,
-                Wanted::Status => Ok(Answer::Status(response.status())),
-            }
-        };
-        let mut answer = std::pin::pin!(answer);
-        tokio::select! {
-            biased;
-            answer = &mut answer => answer,
-            // A connection that has ended has handed all it received, or its error,
-            // to the answer.
-            _ = driver => answer.await,
+        let answer = self.connections.exchange(url, message(request)).await?;
+        match wanted {
+            Wanted::Page => read(url, answer).await,
+            Wanted::Status => Ok(Answer::Status(answer.status())),
         }
     }
 }
 
-fn message(request: &Request, connection: &Connection) -> http::Request<Empty<Bytes>> {
-    let uri = request.url.uri();
-    let mut message = http::Request::new(Empty::new());
+fn message(request: &Request) -> http::Request<SdkBody> {
+    let mut message = http::Request::new(SdkBody::empty());
+    *message.uri_mut() = request.url.uri().clone();
     let headers = message.headers_mut();
-    headers.insert(HOST, request.url.host_header());
     headers.insert(
         USER_AGENT,
         HeaderValue::from_static(concat!("cw-publisher/", env!("CARGO_PKG_VERSION"))),
@@ -165,20 +136,10 @@ fn message(request: &Request, connection: &Connection) -> http::Request<Empty<By
         headers.insert(AUTHORIZATION, basic);
     }
     headers.extend(request.headers.clone());
-    match &connection.forward {
-        Some(proxy) => {
-            headers.extend(proxy.headers());
-            *message.uri_mut() = uri.clone();
-        }
-        None => {
-            let path = uri.path_and_query().cloned();
-            *message.uri_mut() = path.map(http::Uri::from).unwrap_or_default();
-        }
-    }
     message
 }
 
-async fn read(url: &HttpUrl, response: http::Response<Incoming>) -> Result<Answer, HttpError> {
+async fn read(url: &HttpUrl, response: http::Response<SdkBody>) -> Result<Answer, HttpError> {
     let status = response.status();
     let header = |name| {
         let value = response.headers().get(name);
@@ -206,7 +167,7 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-async fn body(url: &HttpUrl, mut body: Incoming) -> Result<Vec<u8>, HttpError> {
+async fn body(url: &HttpUrl, mut body: SdkBody) -> Result<Vec<u8>, HttpError> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|source| HttpError::Exchange {

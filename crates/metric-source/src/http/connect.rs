@@ -1,200 +1,135 @@
-//! The way to a server: directly or through a proxy, with TLS where it is asked for.
+//! Connections of the client that the SDK brings, each for one request.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use http::header::PROXY_AUTHORIZATION;
-use http::{HeaderMap, Uri};
-use http_proxies::{HttpConfig, Proxies};
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use aws_smithy_http_client::Connector;
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use blocking_io::{Calls, Names};
+use http::{Request, Response, Uri};
+use http_proxies::{HttpConfig, Route, Routes};
+use hyper_util::client::legacy::Error as ClientError;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::proxy::matcher::Intercept;
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
-use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::error::{BoxError, HttpError};
 use super::names::Resolver;
 use super::url::HttpUrl;
 
-type HttpStream = MaybeHttpsStream<TokioIo<TcpStream>>;
-
-/// Bytes to and from a server.
-pub(super) trait Stream: hyper::rt::Read + hyper::rt::Write + Send + Unpin {}
-
-impl<T: hyper::rt::Read + hyper::rt::Write + Send + Unpin> Stream for T {}
-
-/// An open way to a server.
-pub(super) struct Connection {
-    pub(super) stream: Box<dyn Stream>,
-    /// Set where a proxy reads the request and passes it on.
-    pub(super) forward: Option<ForwardProxy>,
-}
-
-/// A proxy that wants the whole URL as the target.
-pub(super) struct ForwardProxy(Intercept);
-
-impl ForwardProxy {
-    pub(super) fn headers(&self) -> HeaderMap {
-        let auth = self.0.basic_auth().cloned();
-        auth.map(|value| (PROXY_AUTHORIZATION, value))
-            .into_iter()
-            .collect()
-    }
-}
-
-/// Makes connections.
+/// The ways to servers.
 #[derive(Debug)]
-pub(super) struct Connector {
+pub(super) struct Connections {
+    routes: Routes<Lazy>,
     tcp: HttpConnector<Resolver>,
-    proxies: Proxies,
-    ca_bundle: Option<Vec<u8>>,
-    tls: OnceCell<Arc<ClientConfig>>,
+    /// Whether the user trusts some certificates in the place of the system's, and there is none.
+    trusts_none: bool,
 }
 
-impl Connector {
-    pub(super) fn new(config: HttpConfig, names: Resolver) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(names);
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
+/// Made at the first request: reading the system's certificates may take 300 ms.
+#[derive(Debug)]
+struct Lazy {
+    route: Route,
+    connector: Arc<OnceLock<Connector>>,
+    making: Calls<(), ()>,
+}
+
+impl Lazy {
+    fn new(route: Route) -> Self {
         Self {
+            route,
+            connector: Arc::default(),
+            making: Calls::new(1),
+        }
+    }
+
+    async fn connector(&self) -> Result<&Connector, BoxError> {
+        if let Some(connector) = self.connector.get() {
+            return Ok(connector);
+        }
+        let (made, route) = (self.connector.clone(), self.route.clone());
+        // Sources ask once a minute: a pool would only hold idle connections.
+        let make = move || {
+            route.connector(|connector| {
+                connector.set_pool_max_idle_per_host(Some(0));
+            })
+        };
+        let make = move || {
+            made.get_or_init(make);
+        };
+        self.making.answer((), make).await?;
+        Ok(self.connector.get().expect("it was made"))
+    }
+}
+
+impl Connections {
+    pub(super) fn new(config: &HttpConfig, names: &Names) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Resolver(names.clone()));
+        tcp.enforce_http(false);
+        let bundle = config.ca_bundle.as_ref();
+        Self {
+            routes: Routes::new(config, names, Lazy::new),
             tcp,
-            proxies: config.proxies(),
-            ca_bundle: config.ca_bundle,
-            tls: OnceCell::new(),
+            trusts_none: bundle.is_some_and(Vec::is_empty),
         }
     }
 
-    pub(super) async fn connect(&self, url: &HttpUrl) -> Result<Connection, HttpError> {
-        let proxy = self.proxies.of(url.uri());
-        let proxy = proxy.map(|proxy| proxy.parsed().clone());
-        let through = proxy.as_ref().map(place);
-        let failed = |source| HttpError::Connect {
-            url: url.clone(),
-            proxy: through,
-            source,
-        };
-        if let Some(proxy) = &proxy
-            && !matches!(proxy.uri().scheme_str(), Some("http" | "https"))
-        {
-            return Err(HttpError::ProxyKind { url: url.clone() });
-        }
-        let (stream, forward): (Box<dyn Stream>, _) = match proxy {
-            Some(proxy) if url.is_https() => {
-                let tls = self.tls().await?;
-                let stream = self.tunnel(url, &proxy, tls).await.map_err(failed)?;
-                (stream, None)
-            }
-            Some(proxy) => {
-                let tls = self.tls_for(proxy.uri()).await?;
-                let stream = self.reach(proxy.uri(), tls).await.map_err(failed)?;
-                (Box::new(stream), Some(ForwardProxy(proxy)))
-            }
-            None => {
-                let tls = self.tls_for(url.uri()).await?;
-                let stream = self.reach(url.uri(), tls).await.map_err(failed)?;
-                (Box::new(stream), None)
-            }
-        };
-        Ok(Connection { stream, forward })
-    }
-
-    /// Opens a connection to the host and port of a URI.
-    pub(super) async fn open(&self, to: &Uri) -> Result<TokioIo<TcpStream>, BoxError> {
-        call(&mut self.tcp.clone(), to).await
-    }
-
-    /// The same with TLS where there is a configuration for it.
-    async fn reach(
-        &self,
-        to: &Uri,
-        tls: Option<Arc<ClientConfig>>,
-    ) -> Result<HttpStream, BoxError> {
-        match tls {
-            Some(tls) => call(&mut HttpsConnector::from((self.tcp.clone(), tls)), to).await,
-            None => Ok(MaybeHttpsStream::Http(self.open(to).await?)),
-        }
-    }
-
-    /// Opens a connection through a proxy that passes bytes on without reading them.
-    async fn tunnel(
+    /// Sends a request and waits for the head of its answer. Nothing is left behind when the
+    /// future or the answer is dropped.
+    pub(super) async fn exchange(
         &self,
         url: &HttpUrl,
-        proxy: &Intercept,
-        tls: Arc<ClientConfig>,
-    ) -> Result<Box<dyn Stream>, BoxError> {
-        let to_proxy = HttpsConnector::from((self.tcp.clone(), tls.clone()));
-        let mut tunnel = Tunnel::new(proxy.uri().clone(), to_proxy);
-        if let Some(auth) = proxy.basic_auth() {
-            tunnel = tunnel.with_auth(auth.clone());
-        }
-        let through = call(&mut tunnel, url.uri()).await?;
-        let name = ServerName::try_from(url.host().to_owned())?;
-        let stream = TlsConnector::from(tls)
-            .connect(name, TokioIo::new(through))
-            .await?;
-        Ok(Box::new(TokioIo::new(stream)))
-    }
-
-    async fn tls_for(&self, uri: &Uri) -> Result<Option<Arc<ClientConfig>>, HttpError> {
-        match uri.scheme_str() {
-            Some("https") => self.tls().await.map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    async fn tls(&self) -> Result<Arc<ClientConfig>, HttpError> {
-        let make = || async { Ok(Arc::new(tls_config(self.roots().await?))) };
-        self.tls.get_or_try_init(make).await.cloned()
-    }
-
-    async fn roots(&self) -> Result<RootCertStore, HttpError> {
-        let certificates = match &self.ca_bundle {
-            Some(pem) => CertificateDer::pem_slice_iter(pem)
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|source| HttpError::CaBundle { source })?,
-            // The system's are read from files, which on some systems takes 300 ms.
-            None => tokio::task::spawn_blocking(rustls_native_certs::load_native_certs)
-                .await
-                .map(|loaded| loaded.certs)
-                .unwrap_or_default(),
+        request: Request<SdkBody>,
+    ) -> Result<Response<SdkBody>, HttpError> {
+        let failed = |source| HttpError::Exchange {
+            url: url.clone(),
+            source,
         };
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(certificates);
-        if roots.is_empty() {
+        if url.is_https() && self.trusts_none {
             return Err(HttpError::NoCertificates);
         }
-        Ok(roots)
+        let route = self.routes.of(url.uri());
+        let route = route.map_err(|_| HttpError::ProxyKind { url: url.clone() })?;
+        let connector = route.connector().await.map_err(failed)?;
+        let request = request
+            .try_into()
+            .map_err(|error| failed(BoxError::from(error)))?;
+        let answer = connector.call(request).await.map_err(|error| {
+            if is_of_connecting(&error) {
+                HttpError::Connect {
+                    url: url.clone(),
+                    proxy: self.proxy(url),
+                    source: error.into_source(),
+                }
+            } else {
+                failed(error.into_source())
+            }
+        })?;
+        answer
+            .try_into_http1x()
+            .map_err(|error| failed(error.into()))
+    }
+
+    /// Opens a connection to the host and port of a URI and says nothing there.
+    pub(super) async fn open(&self, to: &Uri) -> Result<(), BoxError> {
+        let mut tcp = self.tcp.clone();
+        std::future::poll_fn(|context| tcp.poll_ready(context)).await?;
+        tcp.call(to.clone()).await?;
+        Ok(())
+    }
+
+    /// The host and port of the proxy, without what is needed to be let in there.
+    fn proxy(&self, url: &HttpUrl) -> Option<String> {
+        let proxy = self.routes.proxy(url.uri())?.parsed();
+        let authority = proxy.uri().authority().map_or("", |a| a.as_str());
+        Some(authority.rsplit('@').next().unwrap_or_default().to_owned())
     }
 }
 
-/// The host and port of a proxy, without what is needed to be let in there.
-fn place(proxy: &Intercept) -> String {
-    let authority = proxy.uri().authority().map_or("", |a| a.as_str());
-    authority.rsplit('@').next().unwrap_or_default().to_owned()
-}
-
-async fn call<S>(service: &mut S, to: &Uri) -> Result<S::Response, BoxError>
-where
-    S: Service<Uri>,
-    S::Error: Into<BoxError>,
-{
-    std::future::poll_fn(|context| service.poll_ready(context))
-        .await
-        .map_err(Into::into)?;
-    service.call(to.clone()).await.map_err(Into::into)
-}
-
-fn tls_config(roots: RootCertStore) -> ClientConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring serves the default protocol versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
+/// Whether it failed before there was a connection that a request could be sent on.
+fn is_of_connecting(error: &ConnectorError) -> bool {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error| error.source())
+        .find_map(|error| error.downcast_ref::<ClientError>())
+        .is_some_and(ClientError::is_connect)
 }

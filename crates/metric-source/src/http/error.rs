@@ -8,7 +8,7 @@ use crate::READ_MAX;
 /// What goes wrong below HTTP, in the libraries that connect.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Most redirects that are followed of one request (README, "Sources").
+/// Most redirects that are followed of one request (`docs/sources.md`).
 pub(super) const REDIRECTS_MAX: usize = 5;
 
 /// Why a request gave no page. The URL shown is the one that failed, which after
@@ -22,18 +22,12 @@ pub(crate) enum HttpError {
         proxy: Option<String>,
         source: BoxError,
     },
-    #[error(
-        "read the system's CA certificates: none was found, set SSL_CERT_FILE or AWS_CA_BUNDLE"
-    )]
+    #[error("no CA certificate was found, see SSL_CERT_FILE and SSL_CERT_DIR")]
     NoCertificates,
-    #[error("the certificates in AWS_CA_BUNDLE are not PEM")]
-    CaBundle {
-        source: rustls::pki_types::pem::Error,
-    },
     #[error("the proxy for {url} is not of the kind http:// or https://")]
     ProxyKind { url: HttpUrl },
     #[error("get {url}")]
-    Exchange { url: HttpUrl, source: hyper::Error },
+    Exchange { url: HttpUrl, source: BoxError },
     #[error("{url} answered {status}")]
     Status { url: HttpUrl, status: StatusCode },
     #[error("{url} redirects to a place that is no http or https URL")]
@@ -49,9 +43,6 @@ pub(crate) enum HttpError {
 impl HttpError {
     /// Whether the fault is on this side, so that it says nothing of the server.
     pub(crate) fn is_of_this_side(&self) -> bool {
-        matches!(
-            self,
-            Self::NoCertificates | Self::CaBundle { .. } | Self::ProxyKind { .. }
-        )
+        matches!(self, Self::NoCertificates | Self::ProxyKind { .. })
     }
 }

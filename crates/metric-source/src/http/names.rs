@@ -1,4 +1,4 @@
-//! The resolver of the client, on threads that nothing else needs.
+//! Names of hosts that are only connected to, resolved on threads that nothing else needs.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,9 +10,9 @@ use blocking_io::Names;
 use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
-/// The resolver that all requests share.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Resolver(Names);
+/// The resolver of those that only connect.
+#[derive(Clone, Debug)]
+pub(super) struct Resolver(pub(super) Names);
 
 impl Service<Name> for Resolver {
     type Response = vec::IntoIter<SocketAddr>;
@@ -26,30 +26,5 @@ impl Service<Name> for Resolver {
     fn call(&mut self, name: Name) -> Self::Future {
         let names = self.0.clone();
         Box::pin(async move { Ok(names.addresses(name.as_str()).await?.into_iter()) })
-    }
-}
-
-#[cfg(test)]
-impl Resolver {
-    /// A resolver that gives no answer before something is sent or the sender is dropped,
-    /// and counts the names that it was asked for.
-    pub(crate) fn silent() -> (
-        Self,
-        std::sync::mpsc::Sender<()>,
-        std::sync::Arc<std::sync::atomic::AtomicUsize>,
-    ) {
-        use std::sync::atomic::{AtomicUsize, Ordering};
-        use std::sync::mpsc;
-        use std::sync::{Arc, Mutex};
-
-        let (release, released) = mpsc::channel();
-        let (released, asked) = (Mutex::new(released), Arc::<AtomicUsize>::default());
-        let count = asked.clone();
-        let names = Names::new(move |_| {
-            count.fetch_add(1, Ordering::Relaxed);
-            let _ = released.lock().map(|released| released.recv());
-            Err(io::ErrorKind::TimedOut.into())
-        });
-        (Self(names), release, asked)
     }
 }

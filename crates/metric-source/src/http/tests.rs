@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use blocking_io::Files;
+use blocking_io::{Files, Names};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::AsyncWriteExt;
@@ -19,7 +19,7 @@ const SERVER: &[u8] = include_bytes!("../../../test-support/tls/server.pem");
 const SERVER_KEY: &[u8] = include_bytes!("../../../test-support/tls/server.key");
 
 fn client(config: HttpConfig) -> HttpClient {
-    HttpClient::new(config, &Files::default(), &Resolver::default())
+    HttpClient::new(&config, &Files::default(), &Names::default())
 }
 
 async fn read_with(config: HttpConfig, text: &str, options: &Options) -> Result<f64, String> {
@@ -267,18 +267,13 @@ async fn other_certificates_are_refused() {
     let error = error.unwrap_err();
     assert!(error.contains("certificate"), "{error}");
 
-    for (pem, part) in [
-        (b"".as_slice(), "no"),
-        (b"-----BEGIN CERTIFICATE-----\nx", "PEM"),
-    ] {
-        let config = HttpConfig {
-            ca_bundle: Some(pem.to_vec()),
-            ..HttpConfig::default()
-        };
-        let error = read_with(config, "https://localhost:1/", &Options::default()).await;
-        let error = error.unwrap_err();
-        assert!(error.contains(part), "{error}");
-    }
+    let nobody = HttpConfig {
+        ca_bundle: Some(Vec::new()),
+        ..HttpConfig::default()
+    };
+    let error = read_with(nobody, "https://localhost:1/", &Options::default()).await;
+    let error = error.unwrap_err();
+    assert!(error.contains("no CA certificate"), "{error}");
 }
 
 #[tokio::test]

@@ -32,10 +32,6 @@ pub enum ParseUrlError {
         "the URL does not begin with http:// or https://, write http://host:port/path or https://host/path"
     )]
     Scheme,
-    #[error(
-        "the URL has characters beyond ASCII, percent-encode those of the path and write the host's name as xn--…"
-    )]
-    NotAscii,
     #[error("the URL has a character that must be percent-encoded")]
     Character { source: http::uri::InvalidUri },
 }
@@ -44,12 +40,6 @@ impl HttpUrl {
     /// The URL without user name and password.
     pub(crate) fn uri(&self) -> &Uri {
         &self.0.uri
-    }
-
-    /// The host without the brackets of an IPv6 address.
-    pub(crate) fn host(&self) -> &str {
-        let host = self.0.url.host_str().unwrap_or_default();
-        host.trim_start_matches('[').trim_end_matches(']')
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -64,7 +54,6 @@ impl HttpUrl {
     /// The URL that `location` names when this one redirects to it. The user name and
     /// password go along within the origin, as browsers and curl do it.
     pub(super) fn join(&self, location: &str) -> Result<Self, ParseUrlError> {
-        check_ascii(location)?;
         let url = self.0.url.join(location);
         let next = Self::new(url.map_err(|source| ParseUrlError::Malformed { source })?)?;
         if next.basic_auth().is_some() || !next.is_same_origin(self) {
@@ -73,12 +62,6 @@ impl HttpUrl {
         let mut parts = Arc::unwrap_or_clone(next.0);
         parts.basic_auth = self.basic_auth();
         Ok(Self(parts.into()))
-    }
-
-    /// Host, and port unless it is the scheme's own.
-    pub(super) fn host_header(&self) -> HeaderValue {
-        let authority = self.0.uri.authority().map_or("", |a| a.as_str());
-        HeaderValue::from_str(authority).expect("a parsed authority is visible ASCII")
     }
 
     /// The `Authorization` that the user name and password stand for.
@@ -105,24 +88,10 @@ impl HttpUrl {
     }
 }
 
-/// A URL is ASCII (RFC 3986, 2), only browsers take more. `idna_adapter` is the version that
-/// knows no international names, so none may reach it, percent-encoded or not.
-fn check_ascii(text: &str) -> Result<(), ParseUrlError> {
-    let (_, behind_scheme) = text.split_once("//").unwrap_or_default();
-    let authority = behind_scheme.split(['/', '\\', '?', '#']).next();
-    let host = authority.unwrap_or_default().rsplit('@').next();
-    if text.is_ascii() && !host.unwrap_or_default().contains('%') {
-        Ok(())
-    } else {
-        Err(ParseUrlError::NotAscii)
-    }
-}
-
 impl FromStr for HttpUrl {
     type Err = ParseUrlError;
 
     fn from_str(text: &str) -> Result<Self, ParseUrlError> {
-        check_ascii(text)?;
         Self::new(Url::parse(text).map_err(|source| ParseUrlError::Malformed { source })?)
     }
 }
@@ -178,7 +147,6 @@ mod tests {
         assert_eq!(format!("{url:?}"), "HttpUrl(https://example.com:8443/a?…)");
         assert_eq!(url.uri(), "https://example.com:8443/a?token=x");
         assert_eq!(url.basic_auth().unwrap(), "Basic bWU6cGEgc3M=");
-        assert_eq!(url.host_header(), "example.com:8443");
     }
 
     #[test]
@@ -195,18 +163,19 @@ mod tests {
     }
 
     #[test]
-    fn host_beyond_ascii_is_refused_with_the_way_to_write_it() {
+    fn international_name_is_asked_for_in_its_ascii_form() {
         for text in [
-            "http://Bücher.example/",
-            "http://A\u{fdcf}",
-            "http://me@A%EF%B7%8F/",
+            "http://B\u{fc}cher.example/%C3%A4",
+            "http://me@b%C3%BCcher.example/\u{e4}",
+            "http://xn--bcher-kva.example/\u{e4}",
         ] {
-            let error = text.parse::<HttpUrl>().unwrap_err();
-            assert!(error.to_string().contains("xn--"), "{error}");
+            let url: HttpUrl = text.parse().unwrap();
+            assert_eq!(url.uri(), "http://xn--bcher-kva.example/%C3%A4");
         }
-        let url: HttpUrl = "http://xn--bcher-kva.example/a%20b".parse().unwrap();
-        assert_eq!(url.host(), "xn--bcher-kva.example");
-        assert!(url.join("//B\u{fc}cher.example/").is_err());
+        let near: HttpUrl = "http://me:pass@b\u{fc}cher.example/".parse().unwrap();
+        let same = near.join("//xn--bcher-kva.example/a").unwrap();
+        assert_eq!(same.basic_auth(), near.basic_auth());
+        assert!("http://\u{ad}/".parse::<HttpUrl>().is_err());
     }
 
     #[test]
@@ -234,7 +203,6 @@ mod tests {
         ) {
             let Ok(url) = format!("{start}{text}").parse::<HttpUrl>() else { return Ok(()) };
             prop_assert!(url.uri().host().is_some_and(|host| !host.is_empty()));
-            prop_assert!(!url.host_header().is_empty());
             let again: HttpUrl = url.uri().to_string().parse().unwrap();
             prop_assert_eq!(again.uri(), url.uri());
             if let Ok(next) = url.join(&place) {
@@ -263,7 +231,7 @@ mod tests {
             };
             let text = format!("http://{user_info}{host}{port_text}{path}{query_text}");
             let Ok(url) = text.parse::<HttpUrl>() else { return Ok(()) };
-            prop_assert_eq!(url.host(), &host);
+            prop_assert_eq!(url.uri().host(), Some(&*host));
             prop_assert_eq!(url.uri().port_u16(), port.filter(|port| *port != 80));
             prop_assert_eq!(url.uri().query(), query.as_deref());
             let basic = url.basic_auth().map(|basic| basic.to_str().unwrap().to_owned());
