@@ -16,11 +16,13 @@ use crate::outbox::Limits;
 use crate::publish::Retry;
 
 pub mod crontab;
+mod crontab_origin;
 pub mod env;
 mod files;
 mod health_addr;
 pub mod setting;
 
+pub use crontab_origin::CrontabOrigin;
 pub use env::{Inputs, log_config};
 pub use health_addr::HealthAddr;
 
@@ -43,8 +45,8 @@ pub struct Config {
     pub region: Region,
     /// What to publish, and when.
     pub entries: Vec<Entry>,
-    /// The file that the entries came from, if they came from one.
-    pub crontab: Option<PathBuf>,
+    /// Where the entries came from, if a crontab described them.
+    pub crontab: Option<CrontabOrigin>,
     /// What the crontab's lines leave open; kept to read it again.
     pub defaults: crontab::Defaults,
     /// Whether every metric gets a first point at the start.

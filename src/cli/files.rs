@@ -13,10 +13,11 @@ use blocking_io::{self as files};
 use rustix::fs::{Access, access};
 use tokio::time::{sleep, timeout};
 
-/// The largest file that is read. A crontab of the most metrics there may be may have 200
-/// bytes a line; a bundle of all the certificates that browsers trust has a quarter of a
-/// million.
-const SIZE_MAX: usize = 2 * 1024 * 1024;
+use crate::config::crontab;
+
+/// The largest file that is read: a bundle of all the certificates that browsers trust has a
+/// quarter of a million bytes.
+const SIZE_MAX: usize = crontab::SIZE_MAX;
 
 /// The longest that an answer is waited for: a signal to stop that comes while the
 /// publisher starts is heard then, and Docker kills after 10 s.

@@ -20,7 +20,7 @@ use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::cloudwatch::CloudWatch;
 use crate::config::crontab::Defaults;
 use crate::config::setting::SPOOL_DIR;
-use crate::config::{Config, Entry};
+use crate::config::{Config, CrontabOrigin, Entry};
 use crate::health::Status;
 use crate::run::{self, Controls, RunError};
 use crate::spool::SpoolError;
@@ -43,7 +43,8 @@ pub(super) async fn run(config: Config, files: SdkFiles, dry_run: bool, requests
         return FAILURE;
     };
     let destination = Destination::new(&config, files, dry_run);
-    let crontab = config.crontab.clone().zip(Some(config.defaults.clone()));
+    let crontab = config.crontab.as_ref().and_then(CrontabOrigin::file);
+    let crontab = crontab.map(|path| (path.to_owned(), config.defaults.clone()));
     let (entries, reloaded) = mpsc::channel(1);
     let asked = Notify::new();
     let reloads = reload_when(&asked, crontab, &entries, destination.clone());
@@ -190,10 +191,7 @@ fn announce(config: &Config, dry_run: bool) {
         version = env!("CARGO_PKG_VERSION"),
         region = config.region.as_str(),
         metrics = config.entries.len(),
-        crontab = config
-            .crontab
-            .as_ref()
-            .map(|path| path.display().to_string()),
+        crontab = config.crontab.as_ref().map(ToString::to_string),
         dry_run,
         "started"
     );

@@ -21,6 +21,7 @@ mod line_error;
 mod words;
 
 use keys::Keys;
+pub(crate) use limits::SIZE_MAX;
 use limits::{ENTRIES_MAX, KEYS, LINE_MAX, LINES_MAX};
 use line_error::{LineError, LineErrorKind, LineErrors};
 use words::Word;

@@ -1,10 +1,9 @@
 //! [`Config`] from the environment and the files that it names.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use aws_connection::{FileRead, Region, unreadable};
+use aws_connection::{FileRead, Region};
 use cloudwatch_metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use cron_schedule::{Schedule, Zone};
 use diagnostics::shown_path;
@@ -15,7 +14,7 @@ use telemetry::LogConfig;
 use super::crontab::{self, Defaults};
 use super::files::{self, headers_file};
 use super::setting::{self, LOG_FORMAT, LOG_LEVEL};
-use super::{Config, Entry, HealthAddr};
+use super::{Config, CrontabOrigin, Entry, HealthAddr};
 use crate::outbox::Limits;
 use crate::publish::Retry;
 
@@ -39,7 +38,7 @@ const OWN: &str = "METRIC_";
 pub struct Inputs {
     /// The variables of the process.
     pub environment: Environment,
-    /// The crontab, or why it cannot be read.
+    /// The file of the crontab, or why it cannot be read.
     pub crontab: Option<FileRead<String>>,
     /// The region of the AWS profile, where the environment names none.
     pub profile_region: Option<String>,
@@ -165,10 +164,13 @@ impl ConfigReader<'_> {
         &mut self,
         inputs: &Inputs,
         defaults: Option<&Defaults>,
-    ) -> (Option<Vec<Entry>>, Option<PathBuf>) {
-        let Some((path, content)) = &inputs.crontab else {
+    ) -> (Option<Vec<Entry>>, Option<CrontabOrigin>) {
+        let file = inputs.crontab.as_ref();
+        let chosen = CrontabOrigin::choose(&inputs.environment, file, &mut self.0.findings);
+        let Some((origin, content)) = chosen else {
             return (self.only_entry(defaults), None);
         };
+        let path = origin.place();
         for ignored in [
             setting::METRIC_NAME,
             setting::METRIC_VALUE,
@@ -182,15 +184,14 @@ impl ConfigReader<'_> {
         let text = match content {
             Ok(text) => text,
             Err(error) => {
-                let message = unreadable(path, error);
-                self.0.findings.problem(setting::CRONTAB.name, message);
+                self.0.findings.problem(error.setting(), error);
                 return (None, None);
             }
         };
         // Without sound defaults the lines are still read, for their own problems.
         let (entries, problems) = crontab::read(path, text, &defaults.cloned().unwrap_or_default());
         self.0.findings.problems.extend(problems);
-        (Some(entries), Some(path.clone()))
+        (Some(entries), Some(origin))
     }
 
     /// The metric that the environment itself describes.

@@ -16,6 +16,8 @@ settings::settings! {
     SCHEDULE = "* * * * *", "when: 5 cron fields, 6 with leading seconds, or @hourly and the like";
     SCHEDULE_TZ = "UTC", "the time zone of the schedule, an IANA name such as Europe/Berlin";
     CRONTAB = "", "a file of many metrics, up to 2 MiB, 100,000 lines of up to 64 KiB and 10,000 metrics; /etc/cw-publisher/crontab is used if it exists";
+    /// For where no file can be mounted.
+    CRONTAB_CONTENT = "", "the text of a crontab, in the place of a file, within the same bounds";
     /// A new container should show itself within seconds.
     PUBLISH_ON_START = "true", "whether every metric gets a first point at once";
     SCHEDULE_JITTER = "0s", "delays sending by up to this, at random, to spread a fleet; timestamps stay; not with once";
@@ -103,9 +105,14 @@ pub const FOREIGN: &[Setting] = &[
 mod tests {
     use super::*;
 
+    /// What is written of the settings, for people.
+    const PAGES: [&str; 2] = [
+        include_str!("../../README.md"),
+        include_str!("../../docs/without-files.md"),
+    ];
+
     #[test]
-    fn readme_has_every_setting_with_its_default() {
-        let readme = include_str!("../../README.md");
+    fn a_page_has_every_setting_with_its_default() {
         for Setting { name, default, .. } in ALL {
             let default = if default.is_empty() {
                 String::new()
@@ -113,7 +120,7 @@ mod tests {
                 format!("`{default}` ")
             };
             let row = format!("| `{name}` | {default}|");
-            assert!(readme.contains(&row), "{row}");
+            assert!(PAGES.iter().any(|page| page.contains(&row)), "{row}");
         }
     }
 

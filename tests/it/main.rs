@@ -8,6 +8,7 @@ mod answers;
 mod bad_input;
 mod check;
 mod connections;
+mod crontab_content;
 mod delivery;
 // Cargo runs the tests of an example only when it is told to.
 #[allow(dead_code, clippy::print_stdout)]

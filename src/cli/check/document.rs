@@ -21,7 +21,7 @@ pub(super) fn document(overview: Option<&Overview<'_>>, findings: &Diagnostics) 
         let settings = settings.map(|(name, value)| (name, value.into()));
         document["region"] = config.region.as_str().into();
         document["crontab"] = match &config.crontab {
-            Some(path) => path.display().to_string().into(),
+            Some(origin) => origin.to_string().into(),
             None => Value::Null,
         };
         document["credentials"] = json!({

@@ -44,12 +44,8 @@ pub(super) fn listing(out: &mut impl Write, overview: &Overview<'_>) -> io::Resu
         "Credentials  {}",
         one_line(&overview.credentials.to_string())
     )?;
-    if let Some(path) = &config.crontab {
-        writeln!(
-            out,
-            "Crontab      {}",
-            one_line(&path.display().to_string())
-        )?;
+    if let Some(origin) = &config.crontab {
+        writeln!(out, "Crontab      {}", one_line(&origin.to_string()))?;
     }
     let metrics = match config.entries.len() {
         1 => "1 metric".to_owned(),

@@ -7,7 +7,7 @@ use metric_source::shown;
 use settings::{Environment, Setting};
 
 use crate::config::setting::{
-    ALL, CRONTAB, FOREIGN, METRIC_HTTP_HEADERS_FILE, METRIC_VALUE, SPOOL_DIR,
+    ALL, CRONTAB, CRONTAB_CONTENT, FOREIGN, METRIC_HTTP_HEADERS_FILE, METRIC_VALUE, SPOOL_DIR,
 };
 
 /// Those that name a file or a folder.
@@ -67,6 +67,10 @@ pub(super) fn given(environment: &Environment) -> Vec<(String, String)> {
 fn own_shown(setting: Setting, value: &str) -> String {
     if setting == METRIC_VALUE {
         return shown(value).unwrap_or_else(|| HIDDEN.into());
+    }
+    // Any line of it may hold a secret.
+    if setting == CRONTAB_CONTENT {
+        return HIDDEN.into();
     }
     if PATHS.contains(&setting) {
         return shown_path(Path::new(value));

@@ -9,6 +9,9 @@ pub(super) const VARIABLES: &[&str] = &[
     "METRIC_RESOLUTION",
 ];
 
+/// The largest crontab that is read: one of the most metrics there may be may have 200
+/// bytes a line.
+pub(crate) const SIZE_MAX: usize = 2 * 1024 * 1024;
 /// The longest line that is read: thirty dimensions, as long as CloudWatch takes them, and
 /// all else of a metric need 40 KiB.
 pub(super) const LINE_MAX: usize = 64 * 1024;

@@ -48,13 +48,13 @@ pub(super) enum LineErrorKind {
     OpenEscape,
     #[error("the line has more than {LINE_MAX} bytes, the most that is read")]
     LongLine,
-    #[error("the file has more than {LINES_MAX} lines, none is read")]
+    #[error("the crontab has more than {LINES_MAX} lines, none is read")]
     TooManyLines,
-    #[error("the file has more than {ENTRIES_MAX} metrics, none is read")]
+    #[error("the crontab has more than {ENTRIES_MAX} metrics, none is read")]
     TooManyEntries,
     #[error("and {count} more problems, which are not shown")]
     More { count: usize },
-    #[error("the file has no metric line, add one such as: * * * * * name=Heartbeat value=1")]
+    #[error("the crontab has no metric line, add one such as: * * * * * name=Heartbeat value=1")]
     NoEntry,
 }
 
