@@ -22,10 +22,11 @@ mod files;
 mod health;
 mod load;
 mod publish;
+mod task;
 
 pub use arguments::command;
 use arguments::{Arguments, Command};
-use load::{Loaded, load};
+use load::{Loaded, Purpose, load};
 
 /// A clean stop, and `once` with everything accepted.
 const SUCCESS: u8 = 0;
@@ -115,7 +116,8 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     let watchdog = Watchdog::start(GRACE_BEFORE);
     let log = log_config(&environment);
     let files = SdkFiles::new(&environment);
-    let loading = load(environment, arguments.dry_run);
+    let dry_run = arguments.dry_run;
+    let loading = load(environment, Purpose::Publish { dry_run });
     let Loaded { config, findings } = match &mut requests {
         Ok(requests) => tokio::select! {
             loaded = loading => loaded,

@@ -9,8 +9,9 @@ use settings::{Diagnostics, Environment, Place, Problem};
 use tokio::task::spawn_blocking;
 
 use super::files::Files;
+use super::task;
 use crate::config::crontab::{self, Defaults};
-use crate::config::{Config, Entry, Inputs, crontab_path, setting};
+use crate::config::{Config, Entry, Inputs, Task, crontab_path, setting};
 
 /// The configuration, if it is sound, and what was found in any case.
 pub(super) struct Loaded {
@@ -18,10 +19,22 @@ pub(super) struct Loaded {
     pub(super) findings: Diagnostics,
 }
 
-/// Reads everything that the configuration is made from. The spool is not used in a dry
-/// run: that accepts every point, those of an earlier process included, and must not come
-/// near what is held on disk.
-pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
+/// What the configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To say what is wrong with it, without the network.
+    Check,
+    /// To publish. The spool is not used in a dry run: that accepts every point, those of an
+    /// earlier process included, and must not come near what is held on disk.
+    Publish {
+        /// Nothing is sent.
+        dry_run: bool,
+    },
+}
+
+/// Reads everything that the configuration is made from.
+pub(super) async fn load(environment: Environment, purpose: Purpose) -> Loaded {
+    let dry_run = purpose == Purpose::Publish { dry_run: true };
     let profile_region = if Region::is_named(&environment) {
         Ok(None)
     } else {
@@ -41,11 +54,23 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
         ask(spool_dir, |dir| files.takes_files(dir)),
         certificates(named.as_ref(), &files),
     );
+    let (task, unknown_task) = match purpose {
+        Purpose::Check => (task::unasked(&environment), None),
+        Purpose::Publish { .. } => {
+            let text = crontab.as_ref().and_then(|(_, text)| text.as_ref().ok());
+            let text = text.map_or("", String::as_str);
+            match task::task(&environment, text).await {
+                Ok(task) => (task, None),
+                Err(problem) => (Task::Unasked, Some(problem)),
+            }
+        }
+    };
     let inputs = Inputs {
         environment,
         crontab,
         profile_region,
         ca_bundle,
+        task,
         spool_dir,
     };
     let read = off_the_thread(move || Config::read(&inputs)).await;
@@ -54,6 +79,10 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
         let warnings = Vec::new();
         (None, Diagnostics { problems, warnings })
     });
+    if let Some(problem) = unknown_task {
+        findings.problems.push(problem);
+        config = None;
+    }
     findings
         .warnings
         .extend(unread_profiles.map(|message| Problem {
@@ -118,15 +147,23 @@ pub(super) async fn reload(
     path: &Path,
     defaults: &Defaults,
     files: &Files,
-) -> Result<Vec<Entry>, Vec<Problem>> {
+) -> Result<(Vec<Entry>, Vec<Problem>), Vec<Problem>> {
     let read = files.read_text(path.to_owned()).await;
     let text = read.map_err(|error| vec![unread(&error)])?;
     let path = path.to_owned();
-    let defaults = defaults.clone();
+    let mut defaults = defaults.clone();
+    if defaults.task == Task::Unasked {
+        let task = task::task(&defaults.variables, &text).await;
+        defaults.task = task.map_err(|problem| vec![problem])?;
+    }
     // Entries that are not taken are dropped there, too: they may be many.
-    let read = off_the_thread(move || match crontab::read(&path, &text, &defaults) {
-        (entries, problems) if problems.is_empty() => Ok(entries),
-        (_, problems) => Err(problems),
+    let read = off_the_thread(move || {
+        let (entries, found) = crontab::read(&path, &text, &defaults);
+        if found.problems.is_empty() {
+            Ok((entries, found.warnings))
+        } else {
+            Err(found.problems)
+        }
     });
     read.await
         .unwrap_or_else(|failure| Err(vec![unread(&failure)]))

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use aws_connection::SdkFiles;
 use diagnostics::chain;
-use settings::log_problems;
+use settings::{log_problems, log_warnings};
 use shutdown::{Request, Requests, Stop, Stops};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info};
@@ -126,7 +126,10 @@ async fn reload_when(
         asked.notified().await;
         if let Some((path, defaults)) = &crontab {
             match reload(path, defaults, &files).await {
-                Ok(new) => take_entries(new, entries).await,
+                Ok((new, warnings)) => {
+                    log_warnings(&warnings);
+                    take_entries(new, entries).await;
+                }
                 // The old entries stay.
                 Err(problems) => log_problems(&problems, "crontab rejected, keeping the old one"),
             }

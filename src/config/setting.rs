@@ -5,11 +5,15 @@ use settings::Setting;
 
 settings::settings! {
     AWS_REGION = "", "the region, for example us-east-1; AWS_DEFAULT_REGION or the profile's region also serve";
+    ASSUME_ROLE_ARN = "", "a role to assume with the credentials that are found, for example of another account";
+    ASSUME_ROLE_EXTERNAL_ID = "", "the external id that the role's trust policy asks for";
+    ASSUME_ROLE_SESSION_NAME = "cw-publisher", "the session's name, as CloudTrail shows it";
     METRIC_NAMESPACE = "CustomMetrics", "the namespace, 1-255 printable ASCII characters, not beginning with ':' or AWS/";
     METRIC_NAME = "TestMetric", "the metric's name";
     METRIC_UNIT = "Count", "one of CloudWatch's units, for example Count, Bytes, Percent, Milliseconds";
     METRIC_VALUE = "random:1-100", "a number, random:LOW-HIGH, timestamp, or a source: file:, http://, https://, prometheus:, up:, latency:, exec:, ecs:, host:, of which up to 1 MiB is read";
     METRIC_DIMENSIONS = "", "up to 30 dimensions, Name=Value,Name=Value";
+    COMMON_DIMENSIONS = "", "dimensions beside those of every metric, Name=Value,Name=Value; the value may be task:family, task:id or task:cluster of ECS";
     /// One minute, because high resolution costs more for alarms.
     METRIC_RESOLUTION = "60", "60 (one minute) or 1 (one second, high resolution)";
     METRIC_HTTP_HEADERS_FILE = "", "the absolute path of a file of request headers for http, prometheus, up and latency sources, one 'Name: value' a line, up to 64 KiB";

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod assumed_role;
 mod bad_input;
 mod check;
 mod connections;
@@ -15,6 +16,7 @@ mod delivery;
 #[path = "../../examples/demo/board.rs"]
 mod demo_board;
 mod deploy;
+mod dimensions;
 #[cfg(target_os = "linux")]
 mod example;
 mod health;
@@ -34,4 +36,5 @@ mod sampling;
 mod sources;
 mod spool;
 mod stopping;
+mod substitution;
 mod support;

@@ -43,12 +43,12 @@ impl Environment {
     }
 
     /// The names of all variables that are text.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.variables.keys().map(String::as_str)
     }
 
     /// The names of the variables that are not text.
-    pub(crate) fn unreadable(&self) -> impl Iterator<Item = &str> {
+    pub fn unreadable(&self) -> impl Iterator<Item = &str> {
         self.unreadable.iter().map(String::as_str)
     }
 }

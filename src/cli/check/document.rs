@@ -1,5 +1,6 @@
 //! `check --json`: the same as one document.
 
+use aws_connection::AssumedRole;
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 use settings::{Diagnostics, Problem};
@@ -27,6 +28,7 @@ pub(super) fn document(overview: Option<&Overview<'_>>, findings: &Diagnostics) 
         document["credentials"] = json!({
             "kind": overview.credentials.kind(),
             "description": overview.credentials.to_string(),
+            "role": config.role.as_ref().map(AssumedRole::arn),
         });
         document["settings"] = settings.collect::<Map<_, _>>().into();
         let metrics = config.entries.iter().map(|entry| metric(overview, entry));
@@ -82,7 +84,7 @@ mod tests {
                 "warnings": [],
                 "region": "us-east-1",
                 "crontab": "/etc/crontab",
-                "credentials": { "kind": "none", "description": "none found" },
+                "credentials": { "kind": "none", "description": "none found", "role": null },
                 "settings": { "HTTPS_PROXY": "set" },
                 "metrics": [{
                     "namespace": "CustomMetrics",

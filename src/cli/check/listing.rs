@@ -44,6 +44,9 @@ pub(super) fn listing(out: &mut impl Write, overview: &Overview<'_>) -> io::Resu
         "Credentials  {}",
         one_line(&overview.credentials.to_string())
     )?;
+    if let Some(role) = &config.role {
+        writeln!(out, "Role         {} (ASSUME_ROLE_ARN)", role.arn())?;
+    }
     if let Some(origin) = &config.crontab {
         writeln!(out, "Crontab      {}", one_line(&origin.to_string()))?;
     }
