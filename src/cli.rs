@@ -22,6 +22,7 @@ mod files;
 mod health;
 mod load;
 mod publish;
+mod reload;
 mod task;
 
 pub use arguments::command;
@@ -118,7 +119,11 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     let files = SdkFiles::new(&environment);
     let dry_run = arguments.dry_run;
     let loading = load(environment, Purpose::Publish { dry_run });
-    let Loaded { config, findings } = match &mut requests {
+    let Loaded {
+        config,
+        findings,
+        look,
+    } = match &mut requests {
         Ok(requests) => tokio::select! {
             loaded = loading => loaded,
             // Nothing was begun that had to come to an end.
@@ -151,6 +156,6 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     }
     match arguments.command {
         Command::Once => publish::once(config, files, arguments.dry_run, requests).await,
-        _ => publish::run(config, files, arguments.dry_run, requests).await,
+        _ => publish::run(config, look, files, arguments.dry_run, requests).await,
     }
 }

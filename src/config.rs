@@ -51,6 +51,8 @@ pub struct Config {
     pub entries: Vec<Entry>,
     /// Where the entries came from, if a crontab described them.
     pub crontab: Option<CrontabOrigin>,
+    /// Whether a crontab file that has changed is read again without being asked to.
+    pub reload: bool,
     /// What the crontab's lines leave open; kept to read it again.
     pub defaults: crontab::Defaults,
     /// Whether every metric gets a first point at the start.

@@ -32,7 +32,9 @@ pub(super) async fn check(
 ) -> u8 {
     let settings = settings::given(&environment);
     let credentials = origin(&environment).await;
-    let Loaded { config, findings } = load(environment, Purpose::Check).await;
+    let Loaded {
+        config, findings, ..
+    } = load(environment, Purpose::Check).await;
     let overview = config.as_ref().map(|config| Overview {
         config,
         settings: &settings,

@@ -8,7 +8,7 @@ use aws_connection::{Certificates, FileRead, NamedCertificates, Region, SdkFiles
 use settings::{Diagnostics, Environment, Place, Problem};
 use tokio::task::spawn_blocking;
 
-use super::files::Files;
+use super::files::{Files, Look};
 use super::task;
 use crate::config::crontab::{self, Defaults};
 use crate::config::{Config, Entry, Inputs, Task, crontab_path, setting};
@@ -17,6 +17,8 @@ use crate::config::{Config, Entry, Inputs, Task, crontab_path, setting};
 pub(super) struct Loaded {
     pub(super) config: Option<Config>,
     pub(super) findings: Diagnostics,
+    /// What a look at the crontab's file showed before it was read.
+    pub(super) look: Option<Look>,
 }
 
 /// What the configuration is read for.
@@ -48,7 +50,7 @@ pub(super) async fn load(environment: Environment, purpose: Purpose) -> Loaded {
     let spool_dir = path(setting::SPOOL_DIR.name).filter(|_| !dry_run);
     let files = Files::default();
     let named = NamedCertificates::of(&environment);
-    let (crontab, ca_bundle, spool_dir, found) = tokio::join!(
+    let ((look, crontab), ca_bundle, spool_dir, found) = tokio::join!(
         crontab(&environment, &files),
         ask(path("AWS_CA_BUNDLE"), |path| files.read(path)),
         ask(spool_dir, |dir| files.takes_files(dir)),
@@ -101,7 +103,11 @@ pub(super) async fn load(environment: Environment, purpose: Purpose) -> Loaded {
         );
         config.http.ca_bundle.get_or_insert(pem);
     }
-    Loaded { config, findings }
+    Loaded {
+        config,
+        findings,
+        look,
+    }
 }
 
 async fn certificates(
@@ -125,11 +131,16 @@ fn unread(failure: &io::Error) -> Problem {
     }
 }
 
-async fn crontab(environment: &Environment, files: &Files) -> Option<FileRead<String>> {
+/// The file, looked at before it is read: what changes meanwhile is seen by the next look.
+async fn crontab(
+    environment: &Environment,
+    files: &Files,
+) -> (Option<Look>, Option<FileRead<String>>) {
     let (path, must_exist) = crontab_path(environment);
+    let look = files.look(&path).await;
     match files.read_text(path.clone()).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => None,
-        content => Some((path, content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => (None, None),
+        content => (Some(look), Some((path, content))),
     }
 }
 

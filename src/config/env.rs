@@ -102,6 +102,7 @@ impl ConfigReader<'_> {
         let role = AssumedRole::read(&inputs.environment, session, &mut self.0.findings);
         let defaults = self.defaults(inputs);
         let (entries, crontab) = self.entries(inputs, defaults.as_ref());
+        let reload = self.0.parse(setting::RELOAD, switch);
         let publish_on_start = self.0.parse(setting::PUBLISH_ON_START, switch);
         let jitter = self
             .0
@@ -130,6 +131,7 @@ impl ConfigReader<'_> {
             role,
             entries: entries?,
             crontab,
+            reload: reload?,
             defaults: defaults?,
             publish_on_start: publish_on_start?,
             jitter: jitter?,

@@ -22,6 +22,8 @@ settings::settings! {
     CRONTAB = "", "a file of many metrics, up to 2 MiB, 100,000 lines of up to 64 KiB and 10,000 metrics; /etc/cw-publisher/crontab is used if it exists";
     /// For where no file can be mounted.
     CRONTAB_CONTENT = "", "the text of a crontab, in the place of a file, within the same bounds";
+    /// Who changes a mounted crontab seldom can send a signal, too.
+    RELOAD = "on", "whether a crontab file that has changed is read again; it is looked at with each tick. off leaves it to SIGHUP";
     /// A new container should show itself within seconds.
     PUBLISH_ON_START = "true", "whether every metric gets a first point at once";
     SCHEDULE_JITTER = "0s", "delays sending by up to this, at random, to spread a fleet; timestamps stay; not with once";

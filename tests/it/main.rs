@@ -9,6 +9,7 @@ mod assumed_role;
 mod bad_input;
 mod check;
 mod connections;
+mod crontab_changes;
 mod crontab_content;
 mod delivery;
 // Cargo runs the tests of an example only when it is told to.

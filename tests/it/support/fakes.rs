@@ -318,6 +318,7 @@ pub(crate) fn controls(
     Controls {
         shutdown: sleep(duration),
         reload,
+        ticked: Arc::default(),
         status: Arc::new(Status::new(3)),
     }
 }
