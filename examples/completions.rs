@@ -14,7 +14,7 @@ use cw_publisher::config::setting::{ALL, FOREIGN};
 
 const NAME: &str = "cw-publisher";
 
-/// The exit codes, as the README has them.
+/// The exit codes, as `docs/settings.md` has them.
 const EXIT_CODES: &[(&str, &str)] = &[
     (
         "0",

@@ -1,4 +1,4 @@
-//! Every row of the table of failures (README, "What happens when"): the endpoint
+//! Every row of the table of failures (`docs/delivery.md`): the endpoint
 //! misbehaves, and what then came over the wire is counted.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Where values come from: the grammar of a value (README, "Sources") and the one
+//! Where values come from: the grammar of a value (`docs/sources.md`) and the one
 //! trait behind it. Each kind of source is a file of its own. When a source is asked, and what
 //! becomes of its values, is the caller's business; nothing here reads the environment.
 //!

@@ -8,7 +8,7 @@ use crate::READ_MAX;
 /// What goes wrong below HTTP, in the libraries that connect.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Most redirects that are followed of one request (README, "Sources").
+/// Most redirects that are followed of one request (`docs/sources.md`).
 pub(super) const REDIRECTS_MAX: usize = 5;
 
 /// Why a request gave no page. The URL shown is the one that failed, which after
