@@ -159,7 +159,7 @@ async fn bad_file_is_told_once_and_the_old_one_kept_until_a_good_one_comes() {
     let ended = publisher.stopped().await;
     assert_eq!(
         ended.lines("crontab rejected, keeping the old one").len(),
-        3
+        2
     );
     assert_eq!(ended.lines("crontab reloaded").len(), 1);
     assert_each_second_once(&seconds(&endpoint, "Steady"));
