@@ -22,10 +22,12 @@ mod files;
 mod health;
 mod load;
 mod publish;
+mod reload;
+mod task;
 
 pub use arguments::command;
 use arguments::{Arguments, Command};
-use load::{Loaded, load};
+use load::{Loaded, Purpose, load};
 
 /// A clean stop, and `once` with everything accepted.
 const SUCCESS: u8 = 0;
@@ -115,8 +117,13 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     let watchdog = Watchdog::start(GRACE_BEFORE);
     let log = log_config(&environment);
     let files = SdkFiles::new(&environment);
-    let loading = load(environment, arguments.dry_run);
-    let Loaded { config, findings } = match &mut requests {
+    let dry_run = arguments.dry_run;
+    let loading = load(environment, Purpose::Publish { dry_run });
+    let Loaded {
+        config,
+        findings,
+        look,
+    } = match &mut requests {
         Ok(requests) => tokio::select! {
             loaded = loading => loaded,
             // Nothing was begun that had to come to an end.
@@ -149,6 +156,6 @@ async fn publish(arguments: &Arguments, environment: Environment) -> u8 {
     }
     match arguments.command {
         Command::Once => publish::once(config, files, arguments.dry_run, requests).await,
-        _ => publish::run(config, files, arguments.dry_run, requests).await,
+        _ => publish::run(config, look, files, arguments.dry_run, requests).await,
     }
 }

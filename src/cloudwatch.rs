@@ -25,8 +25,9 @@ impl CloudWatch {
     #[must_use]
     pub fn new(config: &Config, files: SdkFiles) -> Self {
         let (region, timeout) = (&config.region, config.request_timeout);
+        let (role, http) = (config.role.clone(), &config.http);
         Self {
-            connection: Connection::new(region, &config.http, files, timeout, client),
+            connection: Connection::assuming(role, region, http, files, timeout, client),
         }
     }
 

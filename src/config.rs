@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_connection::Region;
+use aws_connection::{AssumedRole, Region};
 use cloudwatch_metric::Metric;
 use cron_schedule::{Schedule, TickRate};
 use metric_source::{HttpConfig, Options, Source, SourceText};
@@ -16,13 +16,17 @@ use crate::outbox::Limits;
 use crate::publish::Retry;
 
 pub mod crontab;
+mod crontab_origin;
 pub mod env;
 mod files;
 mod health_addr;
 pub mod setting;
+mod task;
 
-pub use env::{Inputs, log_config};
+pub use crontab_origin::CrontabOrigin;
+pub use env::{Inputs, log_config, retry};
 pub use health_addr::HealthAddr;
+pub use task::Task;
 
 /// Where the crontab is looked for when `CRONTAB` does not say.
 pub const CRONTAB_DEFAULT: &str = "/etc/cw-publisher/crontab";
@@ -41,10 +45,14 @@ pub fn crontab_path(environment: &Environment) -> (PathBuf, bool) {
 pub struct Config {
     /// Where CloudWatch is.
     pub region: Region,
+    /// A role to assume with the credentials that are found.
+    pub role: Option<AssumedRole>,
     /// What to publish, and when.
     pub entries: Vec<Entry>,
-    /// The file that the entries came from, if they came from one.
-    pub crontab: Option<PathBuf>,
+    /// Where the entries came from, if a crontab described them.
+    pub crontab: Option<CrontabOrigin>,
+    /// Whether a crontab file that has changed is read again without being asked to.
+    pub reload: bool,
     /// What the crontab's lines leave open; kept to read it again.
     pub defaults: crontab::Defaults,
     /// Whether every metric gets a first point at the start.

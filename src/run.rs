@@ -14,7 +14,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use cron_schedule::{Missed, TickRate, elapsed_ticks};
 use diagnostics::chain;
 use metric_source::Resources;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
@@ -47,6 +47,8 @@ pub struct Controls<F> {
     pub shutdown: F,
     /// New entries, which take effect at the next tick.
     pub reload: mpsc::Receiver<Vec<Entry>>,
+    /// Told of each tick, once its sampling has begun.
+    pub ticked: Arc<Notify>,
     /// Where the run tells how it is.
     pub status: Arc<Status>,
 }
@@ -75,6 +77,7 @@ pub async fn run<S: Sink, C: Clock>(
     let Controls {
         shutdown,
         mut reload,
+        ticked,
         status,
     } = controls;
     tokio::pin!(shutdown);
@@ -115,6 +118,7 @@ pub async fn run<S: Sink, C: Clock>(
             () = ticks.next() => {
                 last = sample_until(clock.now(), last, rate, &mut sampler);
                 status.ticked();
+                ticked.notify_one();
                 status.failed_samples(sampler.failed_samples());
                 senders.maintain();
             }

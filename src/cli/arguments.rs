@@ -104,7 +104,7 @@ fn environment_help() -> String {
     }
     help.push_str(
         "\nExit codes: 0 clean stop, 1 failure, 2 wrong arguments, 78 bad configuration or no credentials.\n\
-         SIGTERM and SIGINT stop, SIGHUP reads the crontab and the credentials again.",
+         SIGTERM and SIGINT stop, SIGHUP reads the crontab and the credentials again; a crontab file that has changed is read without it.",
     );
     help
 }

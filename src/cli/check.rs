@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use ::settings::Environment;
 use aws_connection::origin;
 
-use super::load::{Loaded, load};
+use super::load::{Loaded, Purpose, load};
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
 use crate::clock::Clock;
 use crate::ticker::SystemClock;
@@ -32,7 +32,9 @@ pub(super) async fn check(
 ) -> u8 {
     let settings = settings::given(&environment);
     let credentials = origin(&environment).await;
-    let Loaded { config, findings } = load(environment, false).await;
+    let Loaded {
+        config, findings, ..
+    } = load(environment, Purpose::Check).await;
     let overview = config.as_ref().map(|config| Overview {
         config,
         settings: &settings,

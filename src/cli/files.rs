@@ -3,6 +3,7 @@
 //! within bounds.
 
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +14,11 @@ use blocking_io::{self as files};
 use rustix::fs::{Access, access};
 use tokio::time::{sleep, timeout};
 
-/// The largest file that is read. A crontab of the most metrics there may be may have 200
-/// bytes a line; a bundle of all the certificates that browsers trust has a quarter of a
-/// million.
-const SIZE_MAX: usize = 2 * 1024 * 1024;
+use crate::config::crontab;
+
+/// The largest file that is read: a bundle of all the certificates that browsers trust has a
+/// quarter of a million bytes.
+const SIZE_MAX: usize = crontab::SIZE_MAX;
 
 /// The longest that an answer is waited for: a signal to stop that comes while the
 /// publisher starts is heard then, and Docker kills after 10 s.
@@ -31,6 +33,23 @@ pub(super) struct Files {
     files: files::Files,
     folders: Calls<PathBuf, Result<(), Arc<io::Error>>>,
     certificates: Calls<(), Arc<Certificates>>,
+    looks: Calls<PathBuf, Look>,
+}
+
+/// What a look at a file shows of it, links followed. Another file in its place, or another
+/// content, shows otherwise; so does one that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    File {
+        device: u64,
+        inode: u64,
+        bytes: u64,
+        /// When it was written to, in seconds and nanoseconds.
+        modified: (i64, i64),
+        /// The same of its content and all that is said of it, which nobody can set back.
+        changed: (i64, i64),
+    },
+    Unseen(ErrorKind),
 }
 
 impl Default for Files {
@@ -39,6 +58,7 @@ impl Default for Files {
             files: files::Files::default(),
             folders: Calls::new(HANGING_MAX),
             certificates: Calls::new(1),
+            looks: Calls::new(1),
         }
     }
 }
@@ -59,6 +79,17 @@ impl Files {
             let message = format!("line {line} is not UTF-8 text");
             io::Error::new(ErrorKind::InvalidData, message)
         })
+    }
+
+    /// Looks at a file without opening it.
+    pub(super) async fn look(&self, path: &Path) -> Look {
+        let asked = path.to_owned();
+        let look = self.looks.answer(path.to_owned(), move || look(&asked));
+        match in_time(look).await {
+            Ok(Ok(look)) => look,
+            Ok(Err(lost)) => Look::Unseen(io::Error::from(lost).kind()),
+            Err(late) => Look::Unseen(late.kind()),
+        }
     }
 
     /// Whether files can be made in a folder; asking leaves no trace there.
@@ -105,6 +136,19 @@ fn owned(error: Arc<io::Error>) -> io::Error {
     io::Error::new(error.kind(), error)
 }
 
+fn look(path: &Path) -> Look {
+    match path.metadata() {
+        Ok(file) => Look::File {
+            device: file.dev(),
+            inode: file.ino(),
+            bytes: file.len(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        },
+        Err(error) => Look::Unseen(error.kind()),
+    }
+}
+
 fn takes_files(dir: &Path) -> io::Result<()> {
     if !std::fs::metadata(dir)?.is_dir() {
         return Err(ErrorKind::NotADirectory.into());
@@ -128,6 +172,28 @@ mod tests {
             let length = read.map(|content| content.len());
             assert_eq!(length.map_err(|error| error.kind()), expected, "{size}");
         }
+    }
+
+    #[tokio::test]
+    async fn look_differs_with_the_file_behind_a_link_its_content_and_its_absence() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let files = Files::default();
+        std::fs::write(at("a"), "1").unwrap();
+        std::fs::write(at("b"), "1").unwrap();
+        std::os::unix::fs::symlink("a", at("link")).unwrap();
+        let first = files.look(&at("link")).await;
+        assert_eq!(files.look(&at("link")).await, first);
+        std::os::unix::fs::symlink("b", at("new")).unwrap();
+        std::fs::rename(at("new"), at("link")).unwrap();
+        let second = files.look(&at("link")).await;
+        assert_ne!(second, first);
+        std::fs::write(at("b"), "12").unwrap();
+        let third = files.look(&at("link")).await;
+        assert_ne!(third, second);
+        std::fs::remove_file(at("b")).unwrap();
+        let gone = files.look(&at("link")).await;
+        assert_eq!(gone, Look::Unseen(ErrorKind::NotFound));
     }
 
     #[tokio::test(start_paused = true)]

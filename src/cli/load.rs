@@ -8,20 +8,35 @@ use aws_connection::{Certificates, FileRead, NamedCertificates, Region, SdkFiles
 use settings::{Diagnostics, Environment, Place, Problem};
 use tokio::task::spawn_blocking;
 
-use super::files::Files;
+use super::files::{Files, Look};
+use super::task;
 use crate::config::crontab::{self, Defaults};
-use crate::config::{Config, Entry, Inputs, crontab_path, setting};
+use crate::config::{Config, Entry, Inputs, Task, crontab_path, setting};
 
 /// The configuration, if it is sound, and what was found in any case.
 pub(super) struct Loaded {
     pub(super) config: Option<Config>,
     pub(super) findings: Diagnostics,
+    /// What a look at the crontab's file showed before it was read.
+    pub(super) look: Option<Look>,
 }
 
-/// Reads everything that the configuration is made from. The spool is not used in a dry
-/// run: that accepts every point, those of an earlier process included, and must not come
-/// near what is held on disk.
-pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
+/// What the configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To say what is wrong with it, without the network.
+    Check,
+    /// To publish. The spool is not used in a dry run: that accepts every point, those of an
+    /// earlier process included, and must not come near what is held on disk.
+    Publish {
+        /// Nothing is sent.
+        dry_run: bool,
+    },
+}
+
+/// Reads everything that the configuration is made from.
+pub(super) async fn load(environment: Environment, purpose: Purpose) -> Loaded {
+    let dry_run = purpose == Purpose::Publish { dry_run: true };
     let profile_region = if Region::is_named(&environment) {
         Ok(None)
     } else {
@@ -35,17 +50,29 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
     let spool_dir = path(setting::SPOOL_DIR.name).filter(|_| !dry_run);
     let files = Files::default();
     let named = NamedCertificates::of(&environment);
-    let (crontab, ca_bundle, spool_dir, found) = tokio::join!(
+    let ((look, crontab), ca_bundle, spool_dir, found) = tokio::join!(
         crontab(&environment, &files),
         ask(path("AWS_CA_BUNDLE"), |path| files.read(path)),
         ask(spool_dir, |dir| files.takes_files(dir)),
         certificates(named.as_ref(), &files),
     );
+    let (task, unknown_task) = match purpose {
+        Purpose::Check => (task::unasked(&environment), None),
+        Purpose::Publish { .. } => {
+            let text = crontab.as_ref().and_then(|(_, text)| text.as_ref().ok());
+            let text = text.map_or("", String::as_str);
+            match task::task(&environment, text).await {
+                Ok(task) => (task, None),
+                Err(problem) => (Task::Unasked, Some(problem)),
+            }
+        }
+    };
     let inputs = Inputs {
         environment,
         crontab,
         profile_region,
         ca_bundle,
+        task,
         spool_dir,
     };
     let read = off_the_thread(move || Config::read(&inputs)).await;
@@ -54,6 +81,10 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
         let warnings = Vec::new();
         (None, Diagnostics { problems, warnings })
     });
+    if let Some(problem) = unknown_task {
+        findings.problems.push(problem);
+        config = None;
+    }
     findings
         .warnings
         .extend(unread_profiles.map(|message| Problem {
@@ -72,7 +103,11 @@ pub(super) async fn load(environment: Environment, dry_run: bool) -> Loaded {
         );
         config.http.ca_bundle.get_or_insert(pem);
     }
-    Loaded { config, findings }
+    Loaded {
+        config,
+        findings,
+        look,
+    }
 }
 
 async fn certificates(
@@ -96,11 +131,16 @@ fn unread(failure: &io::Error) -> Problem {
     }
 }
 
-async fn crontab(environment: &Environment, files: &Files) -> Option<FileRead<String>> {
+/// The file, looked at before it is read: what changes meanwhile is seen by the next look.
+async fn crontab(
+    environment: &Environment,
+    files: &Files,
+) -> (Option<Look>, Option<FileRead<String>>) {
     let (path, must_exist) = crontab_path(environment);
+    let look = files.look(&path).await;
     match files.read_text(path.clone()).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => None,
-        content => Some((path, content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => (None, None),
+        content => (Some(look), Some((path, content))),
     }
 }
 
@@ -118,15 +158,23 @@ pub(super) async fn reload(
     path: &Path,
     defaults: &Defaults,
     files: &Files,
-) -> Result<Vec<Entry>, Vec<Problem>> {
+) -> Result<(Vec<Entry>, Vec<Problem>), Vec<Problem>> {
     let read = files.read_text(path.to_owned()).await;
     let text = read.map_err(|error| vec![unread(&error)])?;
     let path = path.to_owned();
-    let defaults = defaults.clone();
+    let mut defaults = defaults.clone();
+    if defaults.task == Task::Unasked {
+        let task = task::task(&defaults.variables, &text).await;
+        defaults.task = task.map_err(|problem| vec![problem])?;
+    }
     // Entries that are not taken are dropped there, too: they may be many.
-    let read = off_the_thread(move || match crontab::read(&path, &text, &defaults) {
-        (entries, problems) if problems.is_empty() => Ok(entries),
-        (_, problems) => Err(problems),
+    let read = off_the_thread(move || {
+        let (entries, found) = crontab::read(&path, &text, &defaults);
+        if found.problems.is_empty() {
+            Ok((entries, found.warnings))
+        } else {
+            Err(found.problems)
+        }
     });
     read.await
         .unwrap_or_else(|failure| Err(vec![unread(&failure)]))

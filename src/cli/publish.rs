@@ -1,26 +1,21 @@
 //! `run` and `once`: the publisher in service.
 
-use std::convert::Infallible;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use aws_connection::SdkFiles;
 use diagnostics::chain;
-use settings::log_problems;
 use shutdown::{Request, Requests, Stop, Stops};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info};
 
 use super::destination::Destination;
-use super::files::Files;
+use super::files::Look;
 use super::health;
-use super::load::reload;
+use super::reload::{CrontabFile, Reloads};
 use super::{BAD_CONFIGURATION, FAILURE, SUCCESS};
-use crate::cloudwatch::CloudWatch;
-use crate::config::crontab::Defaults;
+use crate::config::Config;
 use crate::config::setting::SPOOL_DIR;
-use crate::config::{Config, Entry};
 use crate::health::Status;
 use crate::run::{self, Controls, RunError};
 use crate::spool::SpoolError;
@@ -35,7 +30,13 @@ const IN_USE_HINT: &str = "start this one again when the other has stopped, as a
     if both are to run, set another SPOOL_DIR for one";
 
 /// Publishes on the schedule until a signal.
-pub(super) async fn run(config: Config, files: SdkFiles, dry_run: bool, requests: Requests) -> u8 {
+pub(super) async fn run(
+    config: Config,
+    look: Option<Look>,
+    files: SdkFiles,
+    dry_run: bool,
+    requests: Requests,
+) -> u8 {
     announce(&config, dry_run);
     let status = Arc::new(Status::new(config.health_failures));
     // It listens until the run is over.
@@ -43,14 +44,21 @@ pub(super) async fn run(config: Config, files: SdkFiles, dry_run: bool, requests
         return FAILURE;
     };
     let destination = Destination::new(&config, files, dry_run);
-    let crontab = config.crontab.clone().zip(Some(config.defaults.clone()));
+    let crontab = CrontabFile::new(&config, look);
     let (entries, reloaded) = mpsc::channel(1);
-    let asked = Notify::new();
-    let reloads = reload_when(&asked, crontab, &entries, destination.clone());
+    let (asked, ticked) = (Notify::new(), Arc::new(Notify::new()));
+    let reloads = Reloads {
+        asked: &asked,
+        ticked: ticked.clone(),
+        entries,
+        destination: destination.clone(),
+    };
+    let reloads = reloads.serve(crontab);
     let (shutdown, cut_short) = stops(requests, &asked);
     let controls = Controls {
         shutdown,
         reload: reloaded,
+        ticked,
         status,
     };
     tokio::select! {
@@ -112,47 +120,6 @@ fn stops(
     (first, second)
 }
 
-/// Reads what can be read again whenever it is asked for. What is asked for while one is
-/// under way is one more together.
-async fn reload_when(
-    asked: &Notify,
-    crontab: Option<(PathBuf, Defaults)>,
-    entries: &mpsc::Sender<Vec<Entry>>,
-    destination: Destination,
-) -> Infallible {
-    let files = Files::default();
-    loop {
-        asked.notified().await;
-        if let Some((path, defaults)) = &crontab {
-            match reload(path, defaults, &files).await {
-                Ok(new) => take_entries(new, entries).await,
-                // The old entries stay.
-                Err(problems) => log_problems(&problems, "crontab rejected, keeping the old one"),
-            }
-        }
-        if let Destination::CloudWatch(holder) = &destination {
-            take_credentials(holder).await;
-        }
-    }
-}
-
-async fn take_entries(new: Vec<Entry>, entries: &mpsc::Sender<Vec<Entry>>) {
-    info!(metrics = new.len(), "crontab reloaded");
-    // The run is gone only when it stops; then there is nothing to tell it.
-    let _ = entries.send(new).await;
-}
-
-/// Credentials that cannot be had are refused and the old ones stay.
-async fn take_credentials(holder: &CloudWatch) {
-    match holder.renew().await {
-        Ok(()) => info!("credentials reloaded"),
-        Err(failure) => error!(
-            error = chain(&failure),
-            "credentials not reloaded, keeping the old ones"
-        ),
-    }
-}
-
 fn tell(failure: &RunError) -> u8 {
     match failure {
         RunError::NoCredentials { .. } => {
@@ -190,10 +157,7 @@ fn announce(config: &Config, dry_run: bool) {
         version = env!("CARGO_PKG_VERSION"),
         region = config.region.as_str(),
         metrics = config.entries.len(),
-        crontab = config
-            .crontab
-            .as_ref()
-            .map(|path| path.display().to_string()),
+        crontab = config.crontab.as_ref().map(ToString::to_string),
         dry_run,
         "started"
     );

@@ -1,21 +1,21 @@
 //! [`Config`] from the environment and the files that it names.
 
-use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_connection::{FileRead, Region, unreadable};
+use aws_connection::{AssumedRole, FileRead, Region};
 use cloudwatch_metric::{Dimensions, MetricName, Namespace, Resolution, Unit};
 use cron_schedule::{Schedule, Zone};
 use diagnostics::shown_path;
 use metric_source::{Options, SourceText};
-use settings::{Diagnostics, Environment, Reader, bytes, switch};
+use settings::{Diagnostics, Environment, Reader, Setting, bytes, switch};
 use telemetry::LogConfig;
 
-use super::crontab::{self, Defaults};
+use super::crontab::{self, Defaults, Substitution, SubstitutionErrorKind, merged};
 use super::files::{self, headers_file};
 use super::setting::{self, LOG_FORMAT, LOG_LEVEL};
-use super::{Config, Entry, HealthAddr};
+use super::{Config, CrontabOrigin, Entry, HealthAddr, Task};
 use crate::outbox::Limits;
 use crate::publish::Retry;
 
@@ -35,16 +35,28 @@ const ENDPOINT: &str = "AWS_ENDPOINT_URL_CLOUDWATCH";
 /// What begins like this is meant for this program, so a misspelt one draws a warning.
 const OWN: &str = "METRIC_";
 
+/// Variables of other programs that look like a known one.
+const OTHERS: &[&str] = &["FTP_PROXY", "RSYNC_PROXY"];
+
+/// The names of services are short and resemble each other, so only a long rest can be
+/// a misspelling.
+fn is_endpoint_of_another(name: &str) -> bool {
+    let service = name.strip_prefix("AWS_ENDPOINT_URL_");
+    service.is_some_and(|service| service.len() < "CLOUDWATCH".len() - 2)
+}
+
 /// All that the configuration is made from; full of secrets.
 pub struct Inputs {
     /// The variables of the process.
     pub environment: Environment,
-    /// The crontab, or why it cannot be read.
+    /// The file of the crontab, or why it cannot be read.
     pub crontab: Option<FileRead<String>>,
     /// The region of the AWS profile, where the environment names none.
     pub profile_region: Option<String>,
     /// The content of the file that `AWS_CA_BUNDLE` names.
     pub ca_bundle: Option<FileRead<Vec<u8>>>,
+    /// The task that this process runs in.
+    pub task: Task,
     /// Whether files can be made in the folder that `SPOOL_DIR` names; none if it is not
     /// to be used.
     pub spool_dir: Option<FileRead<()>>,
@@ -57,6 +69,7 @@ impl Config {
         let mut reader = ConfigReader(Reader::new(environment));
         let config = reader.config(inputs);
         reader.0.unknown_variables(OWN, setting::ALL);
+        reader.misspelt_variables();
         let mut findings = reader.0.findings;
         aws_connection::check(ENDPOINT, environment, &mut findings);
         (config.filter(|_| findings.problems.is_empty()), findings)
@@ -70,6 +83,13 @@ pub fn log_config(environment: &Environment) -> LogConfig {
     LogConfig::read(&mut reader, LOG_LEVEL, LOG_FORMAT).unwrap_or_default()
 }
 
+/// How often is asked what the configuration is made from: as often as a request is made.
+#[must_use]
+pub fn retry(environment: &Environment) -> Retry {
+    let retry = ConfigReader(Reader::new(environment)).retry();
+    retry.unwrap_or(Retry::NEVER)
+}
+
 /// Reads the settings of the publisher.
 struct ConfigReader<'a>(Reader<'a>);
 
@@ -78,8 +98,11 @@ impl ConfigReader<'_> {
     fn config(&mut self, inputs: &Inputs) -> Option<Config> {
         let of_profile = inputs.profile_region.as_deref();
         let region = Region::read(&inputs.environment, of_profile, &mut self.0.findings);
-        let defaults = self.defaults();
+        let session = setting::ASSUME_ROLE_SESSION_NAME.default;
+        let role = AssumedRole::read(&inputs.environment, session, &mut self.0.findings);
+        let defaults = self.defaults(inputs);
         let (entries, crontab) = self.entries(inputs, defaults.as_ref());
+        let reload = self.0.parse(setting::RELOAD, switch);
         let publish_on_start = self.0.parse(setting::PUBLISH_ON_START, switch);
         let jitter = self
             .0
@@ -105,8 +128,10 @@ impl ConfigReader<'_> {
         let log = LogConfig::read(&mut self.0, LOG_LEVEL, LOG_FORMAT);
         Some(Config {
             region: region?,
+            role,
             entries: entries?,
             crontab,
+            reload: reload?,
             defaults: defaults?,
             publish_on_start: publish_on_start?,
             jitter: jitter?,
@@ -126,14 +151,31 @@ impl ConfigReader<'_> {
         })
     }
 
+    /// Names without the prefix that tells this program's own from all others.
+    fn misspelt_variables(&mut self) {
+        let own = setting::ALL.iter().map(|setting| setting.name);
+        let foreign = setting::FOREIGN.iter().flat_map(|of| of.name.split(", "));
+        let known: Vec<_> = own.chain(foreign).collect();
+        // What has the prefix is told already.
+        let is_anothers = |name: &&str| {
+            let upper = name.to_ascii_uppercase();
+            name.starts_with(OWN)
+                || OTHERS.contains(&&*upper)
+                || upper.ends_with("_PROXY") && known.contains(&&*upper)
+                || is_endpoint_of_another(&upper)
+        };
+        let others: Vec<_> = self.0.environment.names().filter(is_anothers).collect();
+        self.0.misspelt_variables(&known, &others);
+    }
+
     /// What the lines of a crontab leave open, and what the one metric of the
     /// environment is made of.
-    fn defaults(&mut self) -> Option<Defaults> {
+    fn defaults(&mut self, inputs: &Inputs) -> Option<Defaults> {
         let namespace = self.0.parse(setting::METRIC_NAMESPACE, Namespace::from_str);
         let unit = self.0.parse(setting::METRIC_UNIT, Unit::from_str);
-        let dimensions = self
-            .0
-            .parse(setting::METRIC_DIMENSIONS, Dimensions::from_str);
+        let variables = Arc::new(inputs.environment.clone());
+        let dimensions = self.dimensions(setting::METRIC_DIMENSIONS, &variables, &inputs.task);
+        let common = self.dimensions(setting::COMMON_DIMENSIONS, &variables, &inputs.task);
         let resolution = self
             .0
             .parse(setting::METRIC_RESOLUTION, Resolution::from_str);
@@ -151,6 +193,7 @@ impl ConfigReader<'_> {
             namespace: namespace?,
             unit: unit?,
             dimensions: dimensions?,
+            common: common?,
             resolution: resolution?,
             zone: zone?,
             options: Options {
@@ -158,17 +201,52 @@ impl ConfigReader<'_> {
                 ecs_metadata_uri: ecs_metadata_uri.map(str::to_owned),
                 ..Options::default()
             },
+            variables,
+            task: inputs.task.clone(),
         })
+    }
+
+    /// Dimensions of a variable, in which others may stand.
+    fn dimensions(
+        &mut self,
+        setting: Setting,
+        variables: &Arc<Environment>,
+        task: &Task,
+    ) -> Option<Dimensions> {
+        let text = self.0.text(setting);
+        let made = match Substitution::new(variables.clone()).apply(&text) {
+            Ok(made) if made.bare.is_none() => made,
+            Ok(_) => {
+                self.0
+                    .findings
+                    .problem(setting.name, SubstitutionErrorKind::Bare);
+                return None;
+            }
+            Err(error) => {
+                self.0.findings.problem(setting.name, error.kind);
+                return None;
+            }
+        };
+        match crontab::read_dimensions(&made.text, task) {
+            Ok(dimensions) => Some(dimensions),
+            Err(error) => {
+                self.0.findings.refused(setting.name, &text, error);
+                None
+            }
+        }
     }
 
     fn entries(
         &mut self,
         inputs: &Inputs,
         defaults: Option<&Defaults>,
-    ) -> (Option<Vec<Entry>>, Option<PathBuf>) {
-        let Some((path, content)) = &inputs.crontab else {
+    ) -> (Option<Vec<Entry>>, Option<CrontabOrigin>) {
+        let file = inputs.crontab.as_ref();
+        let chosen = CrontabOrigin::choose(&inputs.environment, file, &mut self.0.findings);
+        let Some((origin, content)) = chosen else {
             return (self.only_entry(defaults), None);
         };
+        let path = origin.place();
         for ignored in [
             setting::METRIC_NAME,
             setting::METRIC_VALUE,
@@ -182,15 +260,15 @@ impl ConfigReader<'_> {
         let text = match content {
             Ok(text) => text,
             Err(error) => {
-                let message = unreadable(path, error);
-                self.0.findings.problem(setting::CRONTAB.name, message);
+                self.0.findings.problem(error.setting(), error);
                 return (None, None);
             }
         };
         // Without sound defaults the lines are still read, for their own problems.
-        let (entries, problems) = crontab::read(path, text, &defaults.cloned().unwrap_or_default());
-        self.0.findings.problems.extend(problems);
-        (Some(entries), Some(path.clone()))
+        let (entries, found) = crontab::read(path, text, &defaults.cloned().unwrap_or_default());
+        self.0.findings.problems.extend(found.problems);
+        self.0.findings.warnings.extend(found.warnings);
+        (Some(entries), Some(origin))
     }
 
     /// The metric that the environment itself describes.
@@ -199,8 +277,12 @@ impl ConfigReader<'_> {
         let source_text = self.0.text(setting::METRIC_VALUE);
         let fallback = Defaults::default();
         let defaults = defaults.unwrap_or(&fallback);
+        let merged = merged(defaults.dimensions.clone(), &defaults.common);
+        let dimensions = self.0.keep(setting::COMMON_DIMENSIONS.name, merged);
         let mut options = defaults.options.clone();
-        options.note(&defaults.dimensions, &source_text);
+        if let Some(dimensions) = &dimensions {
+            options.note(dimensions, &source_text);
+        }
         let source = self.0.keep(
             setting::METRIC_VALUE.name,
             metric_source::parse(&source_text, &options),
@@ -209,7 +291,7 @@ impl ConfigReader<'_> {
             Schedule::parse(text, defaults.zone.clone())
         });
         Some(vec![Entry {
-            metric: defaults.metric(name?).into(),
+            metric: defaults.metric(name?, dimensions?).into(),
             schedule: schedule?,
             source: source?,
             source_text: SourceText::new(&source_text),

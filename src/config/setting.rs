@@ -5,17 +5,25 @@ use settings::Setting;
 
 settings::settings! {
     AWS_REGION = "", "the region, for example us-east-1; AWS_DEFAULT_REGION or the profile's region also serve";
+    ASSUME_ROLE_ARN = "", "a role to assume with the credentials that are found, for example of another account";
+    ASSUME_ROLE_EXTERNAL_ID = "", "the external id that the role's trust policy asks for";
+    ASSUME_ROLE_SESSION_NAME = "cw-publisher", "the session's name, as CloudTrail shows it";
     METRIC_NAMESPACE = "CustomMetrics", "the namespace, 1-255 printable ASCII characters, not beginning with ':' or AWS/";
     METRIC_NAME = "TestMetric", "the metric's name";
     METRIC_UNIT = "Count", "one of CloudWatch's units, for example Count, Bytes, Percent, Milliseconds";
     METRIC_VALUE = "random:1-100", "a number, random:LOW-HIGH, timestamp, or a source: file:, http://, https://, prometheus:, up:, latency:, exec:, ecs:, host:, of which up to 1 MiB is read";
     METRIC_DIMENSIONS = "", "up to 30 dimensions, Name=Value,Name=Value";
+    COMMON_DIMENSIONS = "", "dimensions beside those of every metric, Name=Value,Name=Value; the value may be task:family, task:id or task:cluster of ECS";
     /// One minute, because high resolution costs more for alarms.
     METRIC_RESOLUTION = "60", "60 (one minute) or 1 (one second, high resolution)";
     METRIC_HTTP_HEADERS_FILE = "", "the absolute path of a file of request headers for http, prometheus, up and latency sources, one 'Name: value' a line, up to 64 KiB";
     SCHEDULE = "* * * * *", "when: 5 cron fields, 6 with leading seconds, or @hourly and the like";
     SCHEDULE_TZ = "UTC", "the time zone of the schedule, an IANA name such as Europe/Berlin";
     CRONTAB = "", "a file of many metrics, up to 2 MiB, 100,000 lines of up to 64 KiB and 10,000 metrics; /etc/cw-publisher/crontab is used if it exists";
+    /// For where no file can be mounted.
+    CRONTAB_CONTENT = "", "the text of a crontab, in the place of a file, within the same bounds";
+    /// Who changes a mounted crontab seldom can send a signal, too.
+    RELOAD = "on", "whether a crontab file that has changed is read again; it is looked at with each tick. off leaves it to SIGHUP";
     /// A new container should show itself within seconds.
     PUBLISH_ON_START = "true", "whether every metric gets a first point at once";
     SCHEDULE_JITTER = "0s", "delays sending by up to this, at random, to spread a fleet; timestamps stay; not with once";
@@ -95,7 +103,7 @@ pub const FOREIGN: &[Setting] = &[
     Setting {
         name: "ECS_CONTAINER_METADATA_URI_V4",
         default: "",
-        help: "where ecs: sources ask, as ECS sets it",
+        help: "where ecs: sources and dimensions such as task:id ask, as ECS sets it",
     },
 ];
 

@@ -55,8 +55,8 @@ mod tests {
 
     fn entries(lines: impl Iterator<Item = String>) -> Vec<Entry> {
         let text: String = lines.collect();
-        let (entries, problems) = read("crontab".as_ref(), &text, &Defaults::default());
-        assert!(problems.is_empty(), "{problems:?}");
+        let (entries, found) = read("crontab".as_ref(), &text, &Defaults::default());
+        assert!(found.problems.is_empty(), "{found:?}");
         entries
     }
 

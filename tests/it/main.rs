@@ -5,15 +5,19 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod assumed_role;
 mod bad_input;
 mod check;
 mod connections;
+mod crontab_changes;
+mod crontab_content;
 mod delivery;
 // Cargo runs the tests of an example only when it is told to.
 #[allow(dead_code, clippy::print_stdout)]
 #[path = "../../examples/demo/board.rs"]
 mod demo_board;
 mod deploy;
+mod dimensions;
 #[cfg(target_os = "linux")]
 mod example;
 mod health;
@@ -33,4 +37,5 @@ mod sampling;
 mod sources;
 mod spool;
 mod stopping;
+mod substitution;
 mod support;

@@ -15,6 +15,7 @@ use retry_policy::{RequestError, RequestErrorKind};
 use crate::acceptance::not_the_service;
 use crate::files::SdkFiles;
 use crate::region::Region;
+use crate::role::AssumedRole;
 use crate::session::{Sessions, Source};
 use crate::{connect, credentials};
 
@@ -49,10 +50,25 @@ impl<C: Send + Sync + 'static> Connection<C> {
         timeout: Duration,
         client: fn(&SdkConfig) -> C,
     ) -> Self {
+        Self::assuming(None, region, http, files, timeout, client)
+    }
+
+    /// The same, with a role that is assumed with the credentials that are found. Asking for it
+    /// counts to the time of looking for credentials, which takes no longer than `timeout`.
+    #[must_use]
+    pub fn assuming(
+        role: Option<AssumedRole>,
+        region: &Region,
+        http: &HttpConfig,
+        files: SdkFiles,
+        timeout: Duration,
+        client: fn(&SdkConfig) -> C,
+    ) -> Self {
         let sessions = Sessions::new(Source {
             region: region.clone(),
             ways: connect::ways(http),
             files,
+            role,
             timeout,
             client,
         });

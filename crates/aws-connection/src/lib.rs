@@ -36,6 +36,7 @@ mod pairs;
 mod proxy;
 mod reexec;
 mod region;
+mod role;
 mod session;
 
 pub use acceptance::OnlyTheService;
@@ -48,6 +49,7 @@ pub use http::{ANSWER_MAX, bounded};
 pub use origin::{Origin, ProfileKind, origin};
 pub use reexec::{Reexec, ReexecError, empty_sdk_vars, reexec_without_empty_sdk_vars};
 pub use region::{Region, RegionError};
+pub use role::{ASSUME_ROLE_ARN, ASSUME_ROLE_EXTERNAL_ID, ASSUME_ROLE_SESSION_NAME, AssumedRole};
 
 use http_proxies::HttpConfig;
 use settings::{Diagnostics, Environment};

@@ -22,6 +22,7 @@ use crate::credentials::{self, ReadAside};
 use crate::files::SdkFiles;
 use crate::http::Ways;
 use crate::region::Region;
+use crate::role::{AssumedRole, RoleProvider};
 
 /// The share of an attempt's time that connecting may take.
 const CONNECT_SHARE: f32 = 0.9;
@@ -41,6 +42,8 @@ pub(crate) struct Source<C> {
     pub(crate) region: Region,
     pub(crate) ways: Ways,
     pub(crate) files: SdkFiles,
+    /// A role to assume with the credentials that are found.
+    pub(crate) role: Option<AssumedRole>,
     /// The longest that one attempt may take.
     pub(crate) timeout: Duration,
     /// Makes the service's client; it reads the system's certificates.
@@ -54,6 +57,7 @@ impl<C> Clone for Source<C> {
             region: self.region.clone(),
             ways: self.ways.clone(),
             files: self.files.clone(),
+            role: self.role.clone(),
             timeout: self.timeout,
             client: self.client,
         }
@@ -182,6 +186,14 @@ impl<C> Session<C> {
         let config = load(&source).await;
         let Some(provider) = config.credentials_provider() else {
             return Err(credentials::none());
+        };
+        let provider = match source.role {
+            Some(role) => SharedCredentialsProvider::new(RoleProvider {
+                role,
+                base: provider,
+                config: config.clone(),
+            }),
+            None => provider,
         };
         let found = provider.provide_credentials().await;
         found.map_err(credentials::failure)?;

@@ -12,6 +12,6 @@ mod text;
 
 pub use chain::chain;
 pub use text::{
-    Hidden, did_you_mean, given, nearest, one_line, redact, redacted_prefix, redacted_prefix_bytes,
-    shown_path,
+    Hidden, did_you_mean, given, misspelt, nearest, one_line, redact, redacted_prefix,
+    redacted_prefix_bytes, shown_path,
 };

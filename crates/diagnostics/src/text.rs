@@ -176,6 +176,17 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     (edits <= most).then_some(name)
 }
 
+/// The known name that `given` is a misspelling of, where it may as well be a name of somebody
+/// else's: one letter wrong or, of a long name, two, letter case aside.
+#[must_use]
+pub fn misspelt<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const LONG: usize = 8;
+    let most = if given.chars().count() < LONG { 1 } else { 2 };
+    let name = nearest(given, known)?;
+    let edits = strsim::osa_distance(&given.to_lowercase(), &name.to_lowercase());
+    (edits <= most).then_some(name)
+}
+
 /// Stands between what is wrong with `given` and what is known in its place: asks whether
 /// `name` was meant, if one is.
 #[must_use]
@@ -217,6 +228,24 @@ mod tests {
             ("upp", "up"),
         ] {
             assert_eq!(nearest(given, [known]), Some(known));
+        }
+    }
+
+    #[test]
+    fn misspelling_of_a_name_among_others_has_one_letter_wrong_or_two() {
+        let known = ["BUFFER_LIMIT", "CRONTAB", "SCHEDULE"];
+        for (given, expected) in [
+            ("BUFER_LIMIT", Some("BUFFER_LIMIT")),
+            ("BUFERLIMIT", Some("BUFFER_LIMIT")),
+            ("BFERLIMIT", None),
+            ("CRONTABS", Some("CRONTAB")),
+            ("CORNTAB", Some("CRONTAB")),
+            ("CONTB", None),
+            ("schedule", Some("SCHEDULE")),
+            ("PATH", None),
+            ("", None),
+        ] {
+            assert_eq!(misspelt(given, known), expected, "{given}");
         }
     }
 

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cloudwatch_metric::{MetricError, Value};
+use cloudwatch_metric::{Dimension, MetricError, Value};
 use diagnostics::{Hidden, did_you_mean, nearest};
 use tokio::sync::OnceCell;
 
@@ -17,7 +17,10 @@ use super::computing::{self, Stopped};
 use super::http::{HttpClient, HttpError, HttpUrl, ParseUrlError, Request};
 use super::{Options, Reading, Readings, Sampling, Source, Tick};
 
+mod identity;
 mod task;
+
+pub use identity::{TaskIdentity, task_identity};
 
 use task::{Container, Direction, FigureError, Task, TaskError};
 
@@ -26,6 +29,8 @@ pub(super) struct Ecs {
     quantity: Quantity,
     task: HttpUrl,
     stats: HttpUrl,
+    /// Dimensions that the entry has itself.
+    own_dimensions: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -122,6 +127,7 @@ impl Ecs {
             quantity,
             task: url("/task")?,
             stats: url("/task/stats")?,
+            own_dimensions: options.own_dimensions.clone(),
         })
     }
 
@@ -151,7 +157,7 @@ impl Ecs {
         for (container, figure) in figures {
             match Value::try_from(figure) {
                 Ok(value) => all.readings.push(Reading {
-                    dimensions: container.dimensions.clone(),
+                    dimensions: self.dimensions(container),
                     ..value.into()
                 }),
                 Err(source) => all.problems.push(Box::new(EcsError::Value {
@@ -162,6 +168,14 @@ impl Ecs {
             }
         }
         Ok(all)
+    }
+
+    /// Those of the container that the entry does not have itself: `COMMON_DIMENSIONS` may
+    /// name the family and the cluster, too.
+    fn dimensions(&self, container: &Container) -> Vec<Dimension> {
+        let dimensions = container.dimensions.iter();
+        let is_own = |of: &Dimension| self.own_dimensions.iter().any(|own| own == of.name());
+        dimensions.filter(|of| !is_own(of)).cloned().collect()
     }
 
     async fn fetch(&self, client: &HttpClient) -> Result<Task, FetchError> {

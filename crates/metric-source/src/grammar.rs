@@ -35,6 +35,11 @@ pub enum ParseSourceError {
     Empty,
     #[error("{}neither a number nor a source{} sources are {}", shown_kind(.given.as_str()), did_you_mean(nearest_kind(.given.as_str())), examples())]
     Unknown { given: Hidden },
+    #[error(
+        "no source with what its variables stand for, look at their values; sources are {}",
+        examples()
+    )]
+    Variables,
     #[error("the number begins with a plus sign, write it without")]
     Plus,
     #[error(transparent)]

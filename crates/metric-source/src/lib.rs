@@ -47,13 +47,16 @@ mod random;
 mod text;
 mod threads;
 mod timestamp;
+mod variables;
 
+pub use ecs::{TaskIdentity, task_identity};
 pub use grammar::{ParseSourceError, kinds, parse};
 pub use http_proxies::HttpConfig;
 pub use number::NumberError;
 pub(crate) use number::number;
 pub use options::{Options, Uses};
 pub use text::{SourceText, shown};
+pub use variables::{FromVariable, parse_with, with_names};
 
 /// Most threads that sources hold at a time, whatever hangs.
 pub const THREADS_MAX: usize = threads::THREADS_MAX

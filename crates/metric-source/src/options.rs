@@ -23,7 +23,8 @@ pub struct Options {
     pub drop_labels: Vec<String>,
     /// Most series that one entry may select.
     pub max_series: usize,
-    /// The names of the entry's own dimensions, which no label that becomes one may have.
+    /// The names of the entry's own dimensions, which no label that becomes one may have, and
+    /// which those of the ECS task give way to.
     pub own_dimensions: Vec<String>,
     /// Where the ECS agent answers (`ECS_CONTAINER_METADATA_URI_V4`).
     pub ecs_metadata_uri: Option<String>,
@@ -58,7 +59,7 @@ impl Default for Options {
 impl Options {
     /// Notes the dimensions of an entry if the source that `text` names adds others.
     pub fn note(&mut self, own: &Dimensions, text: &str) {
-        if Uses::of(text).series {
+        if Uses::of(text).adds_dimensions {
             self.own_dimensions = own.iter().map(|own| own.name().to_owned()).collect();
         }
     }
@@ -71,6 +72,10 @@ pub struct Uses {
     pub headers: bool,
     /// What is said of series and their labels.
     pub series: bool,
+    /// Dollars that are no variables': of a program's arguments, of a regular expression.
+    pub dollars: bool,
+    /// Its points have dimensions beside those of the entry.
+    pub adds_dimensions: bool,
 }
 
 impl Uses {
@@ -84,6 +89,11 @@ impl Uses {
             "up" | "latency" => rest.starts_with("http"),
             _ => series,
         };
-        Self { headers, series }
+        Self {
+            headers,
+            series,
+            dollars: series || kind == "exec",
+            adds_dimensions: series || kind == "ecs",
+        }
     }
 }

@@ -8,23 +8,43 @@ use super::http::HttpUrl;
 use super::json::split_pointer;
 use super::probe::Target;
 use super::prometheus::Selector;
+use super::variables::{FromVariable, StandIns, with_names};
 use super::{Options, parse};
 
 /// The text of a source, as it was written. It may hold secrets.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct SourceText(Box<str>);
+pub struct SourceText {
+    text: Box<str>,
+    variables: Box<[FromVariable]>,
+}
 
 impl SourceText {
     /// Keeps a text that [`parse`] took.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self(text.into())
+        Self::with(text, &[])
+    }
+
+    /// Keeps a text that [`super::parse_with`] took.
+    #[must_use]
+    pub fn with(text: &str, variables: &[FromVariable]) -> Self {
+        Self {
+            text: text.into(),
+            variables: variables.into(),
+        }
+    }
+
+    /// The text, secrets included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 }
 
 impl fmt::Display for SourceText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(shown(&self.0).as_deref().unwrap_or("…"))
+        let shown = shown_with(&self.text, &self.variables);
+        f.write_str(shown.as_deref().unwrap_or("…"))
     }
 }
 
@@ -67,6 +87,20 @@ pub fn shown(text: &str) -> Option<String> {
             Some(text.to_owned())
         }
     }
+}
+
+/// What can be shown of a source, as of one without variables.
+pub(crate) fn shown_with(text: &str, variables: &[FromVariable]) -> Option<String> {
+    if variables.is_empty() {
+        return shown(text);
+    }
+    let stand_ins = StandIns::new(text, variables);
+    if let Some(shown) = shown(&stand_ins.text) {
+        return Some(stand_ins.named(shown));
+    }
+    let of_variables: usize = variables.iter().map(|of| of.range.len()).sum();
+    // No part that was written out may hold a secret then.
+    (of_variables == text.len()).then(|| with_names(text, variables))
 }
 
 #[cfg(test)]

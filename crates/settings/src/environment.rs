@@ -28,6 +28,13 @@ impl Environment {
         (!value.is_empty()).then_some(value)
     }
 
+    /// The value of any variable as it stands, for one in which lines are counted.
+    #[must_use]
+    pub fn whole(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name)?;
+        (!value.trim().is_empty()).then_some(value)
+    }
+
     /// The value of a variable in upper case or, as some HTTP clients take it, in lower.
     #[must_use]
     pub fn either_case(&self, name: &str) -> Option<&str> {
@@ -36,12 +43,12 @@ impl Environment {
     }
 
     /// The names of all variables that are text.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.variables.keys().map(String::as_str)
     }
 
     /// The names of the variables that are not text.
-    pub(crate) fn unreadable(&self) -> impl Iterator<Item = &str> {
+    pub fn unreadable(&self) -> impl Iterator<Item = &str> {
         self.unreadable.iter().map(String::as_str)
     }
 }

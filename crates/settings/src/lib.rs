@@ -33,7 +33,7 @@ mod setting;
 mod value;
 
 pub use environment::Environment;
-pub use problem::{Diagnostics, Place, Problem, log_problems};
+pub use problem::{Diagnostics, Place, Problem, log_problems, log_warnings};
 pub use reader::Reader;
 pub use setting::Setting;
 pub use value::{Brief, ValueError, bytes, count, digits, duration, switch};

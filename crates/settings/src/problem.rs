@@ -84,14 +84,19 @@ impl Diagnostics {
 
     /// Logs one line for each problem and each warning.
     pub fn log(&self) {
-        for warning in &self.warnings {
-            warn!(
-                setting = %warning.place,
-                problem = warning.message,
-                "configuration looks wrong"
-            );
-        }
+        log_warnings(&self.warnings);
         log_problems(&self.problems, "invalid configuration");
+    }
+}
+
+/// Logs one line for each warning.
+pub fn log_warnings(warnings: &[Problem]) {
+    for warning in warnings {
+        warn!(
+            setting = %warning.place,
+            problem = warning.message,
+            "configuration looks wrong"
+        );
     }
 }
 

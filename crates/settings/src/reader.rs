@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use diagnostics::{nearest, redacted_prefix};
+use diagnostics::{misspelt, nearest, redacted_prefix};
 
 use crate::value::{count, duration};
 use crate::{Diagnostics, Environment, Setting};
@@ -98,6 +98,22 @@ impl<'a> Reader<'a> {
         for name in self.environment.unreadable() {
             if names().any(|known| known == name) {
                 self.findings.problem(name, "is not UTF-8 text");
+            }
+        }
+    }
+
+    /// Warns of variables that are nearly one of `known` and none of them. Most variables are
+    /// other programs', so less is taken for a misspelling than where a prefix says whose one is; `others`
+    /// are theirs that look alike.
+    pub fn misspelt_variables(&mut self, known: &[&str], others: &[&str]) {
+        for name in self.environment.names() {
+            let is_of = |names: &[&str]| names.contains(&name);
+            if is_of(known) || is_of(others) || self.environment.variable(name).is_none() {
+                continue;
+            }
+            if let Some(meant) = misspelt(name, known.iter().copied()) {
+                let message = format!("is not known, did you mean {meant}?");
+                self.findings.warning(&redacted_prefix(name), message);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `check --json`: the same as one document.
 
+use aws_connection::AssumedRole;
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 use settings::{Diagnostics, Problem};
@@ -21,12 +22,13 @@ pub(super) fn document(overview: Option<&Overview<'_>>, findings: &Diagnostics) 
         let settings = settings.map(|(name, value)| (name, value.into()));
         document["region"] = config.region.as_str().into();
         document["crontab"] = match &config.crontab {
-            Some(path) => path.display().to_string().into(),
+            Some(origin) => origin.to_string().into(),
             None => Value::Null,
         };
         document["credentials"] = json!({
             "kind": overview.credentials.kind(),
             "description": overview.credentials.to_string(),
+            "role": config.role.as_ref().map(AssumedRole::arn),
         });
         document["settings"] = settings.collect::<Map<_, _>>().into();
         let metrics = config.entries.iter().map(|entry| metric(overview, entry));
@@ -82,7 +84,7 @@ mod tests {
                 "warnings": [],
                 "region": "us-east-1",
                 "crontab": "/etc/crontab",
-                "credentials": { "kind": "none", "description": "none found" },
+                "credentials": { "kind": "none", "description": "none found", "role": null },
                 "settings": { "HTTPS_PROXY": "set" },
                 "metrics": [{
                     "namespace": "CustomMetrics",

@@ -44,12 +44,11 @@ pub(super) fn listing(out: &mut impl Write, overview: &Overview<'_>) -> io::Resu
         "Credentials  {}",
         one_line(&overview.credentials.to_string())
     )?;
-    if let Some(path) = &config.crontab {
-        writeln!(
-            out,
-            "Crontab      {}",
-            one_line(&path.display().to_string())
-        )?;
+    if let Some(role) = &config.role {
+        writeln!(out, "Role         {} (ASSUME_ROLE_ARN)", role.arn())?;
+    }
+    if let Some(origin) = &config.crontab {
+        writeln!(out, "Crontab      {}", one_line(&origin.to_string()))?;
     }
     let metrics = match config.entries.len() {
         1 => "1 metric".to_owned(),

@@ -34,7 +34,7 @@ pub(super) mod tests {
     use settings::Diagnostics;
 
     use super::*;
-    use crate::config::Inputs;
+    use crate::config::{Inputs, Task};
 
     /// The configuration of a crontab, or of the variables alone.
     pub(in crate::cli::check) fn read(
@@ -48,6 +48,7 @@ pub(super) mod tests {
             crontab: crontab.map(|text| ("/etc/crontab".into(), Ok(text.to_owned()))),
             profile_region: None,
             ca_bundle: None,
+            task: Task::Unasked,
             spool_dir: None,
         })
     }

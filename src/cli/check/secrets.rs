@@ -123,6 +123,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("https_proxy", "SOURCE"),
     ("ALL_PROXY", "SOURCE"),
     ("METRIC_VALUE", "SOURCE"),
+    ("CRONTAB_CONTENT", "* * * * * name=A value=SOURCE"),
     ("METRIC_HTTP_HEADERS_FILE", "Authorization: Bearer s"),
     ("AWS_ACCESS_KEY_ID", "s"),
     ("AWS_SECRET_ACCESS_KEY", "s"),

@@ -7,7 +7,8 @@ use metric_source::shown;
 use settings::{Environment, Setting};
 
 use crate::config::setting::{
-    ALL, CRONTAB, FOREIGN, METRIC_HTTP_HEADERS_FILE, METRIC_VALUE, SPOOL_DIR,
+    ALL, ASSUME_ROLE_ARN, ASSUME_ROLE_EXTERNAL_ID, CRONTAB, CRONTAB_CONTENT, FOREIGN,
+    METRIC_HTTP_HEADERS_FILE, METRIC_VALUE, SPOOL_DIR,
 };
 
 /// Those that name a file or a folder.
@@ -67,6 +68,11 @@ pub(super) fn given(environment: &Environment) -> Vec<(String, String)> {
 fn own_shown(setting: Setting, value: &str) -> String {
     if setting == METRIC_VALUE {
         return shown(value).unwrap_or_else(|| HIDDEN.into());
+    }
+    // Any line of a crontab may hold a secret, some take an external id for one, and a role
+    // is shown where it was read.
+    if [CRONTAB_CONTENT, ASSUME_ROLE_ARN, ASSUME_ROLE_EXTERNAL_ID].contains(&setting) {
+        return HIDDEN.into();
     }
     if PATHS.contains(&setting) {
         return shown_path(Path::new(value));

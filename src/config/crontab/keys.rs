@@ -21,6 +21,13 @@ macro_rules! keys {
                     _ => None,
                 }
             }
+
+            /// The values that the line gives, each with its key.
+            pub(super) fn words_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Word)> {
+                let all = [$((stringify!($key), &mut self.$key)),+];
+                let given = all.into_iter();
+                given.filter_map(|(key, word)| Some((key, word.as_mut()?)))
+            }
         }
     };
 }
@@ -60,7 +67,9 @@ impl Keys {
         const HTTP: &str =
             "http, https and prometheus sources, and up and latency of http or https";
         const SERIES: &str = "prometheus sources";
-        let Uses { headers, series } = Uses::of(source);
+        let Uses {
+            headers, series, ..
+        } = Uses::of(source);
         let keys = [
             ("headers_file", &self.headers_file, headers, HTTP),
             ("keep", &self.keep, series, SERIES),

@@ -2,10 +2,10 @@
 //! them says what stands in the line, for any line may hold a secret.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use diagnostics::{Hidden, did_you_mean, nearest};
-use settings::{Place, Problem};
+use settings::{Diagnostics, Place, Problem};
 
 use super::limits::{ENTRIES_MAX, KEYS, LINE_MAX, LINES_MAX, VARIABLES};
 
@@ -48,13 +48,17 @@ pub(super) enum LineErrorKind {
     OpenEscape,
     #[error("the line has more than {LINE_MAX} bytes, the most that is read")]
     LongLine,
-    #[error("the file has more than {LINES_MAX} lines, none is read")]
+    #[error("the crontab has more than {LINES_MAX} lines, none is read")]
     TooManyLines,
-    #[error("the file has more than {ENTRIES_MAX} metrics, none is read")]
+    #[error("the crontab has more than {ENTRIES_MAX} metrics, none is read")]
     TooManyEntries,
+    #[error(
+        "line {first} publishes the same metric at the same moments; CloudWatch adds the values up, leave one line out or give it a dimension"
+    )]
+    Repeated { first: usize },
     #[error("and {count} more problems, which are not shown")]
     More { count: usize },
-    #[error("the file has no metric line, add one such as: * * * * * name=Heartbeat value=1")]
+    #[error("the crontab has no metric line, add one such as: * * * * * name=Heartbeat value=1")]
     NoEntry,
 }
 
@@ -71,15 +75,43 @@ impl LineError {
     }
 }
 
-/// The problems of a file, of which the first are told.
+/// What was found in a file, of which the first is told.
 pub(super) struct LineErrors {
     file: PathBuf,
     /// The line that is being read, from 1.
     line: usize,
-    problems: Vec<Problem>,
     in_line: usize,
+    problems: Told,
+    warnings: Told,
+}
+
+/// The first of many.
+#[derive(Default)]
+struct Told {
+    first: Vec<Problem>,
     /// Where the first that is not told is, and how many there are.
     more: Option<(Place, usize)>,
+}
+
+impl Told {
+    /// The message is only made if it is told: it may name the nearest of 600 time zones.
+    fn add(&mut self, place: impl FnOnce() -> Place, error: impl Display) {
+        if let Some((_, count)) = &mut self.more {
+            *count += 1;
+        } else if self.first.len() == PROBLEMS_MAX {
+            self.more = Some((place(), 1));
+        } else {
+            self.first.push(Problem::new(place(), error));
+        }
+    }
+
+    fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.first;
+        let more = self.more;
+        problems
+            .extend(more.map(|(place, count)| Problem::new(place, LineErrorKind::More { count })));
+        problems
+    }
 }
 
 impl LineErrors {
@@ -87,9 +119,9 @@ impl LineErrors {
         Self {
             file,
             line: 1,
-            problems: Vec::new(),
             in_line: 0,
-            more: None,
+            problems: Told::default(),
+            warnings: Told::default(),
         }
     }
 
@@ -98,17 +130,17 @@ impl LineErrors {
         self.in_line = 0;
     }
 
-    /// The message is only made if it is told: it may name the nearest of 600 time zones.
+    /// A problem of the line that is being read.
     pub(super) fn add(&mut self, column: usize, error: impl Display) {
         self.in_line += 1;
-        if let Some((_, count)) = &mut self.more {
-            *count += 1;
-        } else if self.problems.len() == PROBLEMS_MAX {
-            self.more = Some((self.place(column), 1));
-        } else {
-            let place = self.place(column);
-            self.problems.push(Problem::new(place, error));
-        }
+        let (file, line) = (&self.file, self.line);
+        self.problems.add(|| place(file, line, column), error);
+    }
+
+    /// What looks wrong in the line that is being read.
+    pub(super) fn warn(&mut self, column: usize, what: impl Display) {
+        let (file, line) = (&self.file, self.line);
+        self.warnings.add(|| place(file, line, column), what);
     }
 
     pub(super) fn has_line(&self) -> bool {
@@ -116,22 +148,21 @@ impl LineErrors {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.problems.is_empty()
+        self.problems.first.is_empty()
     }
 
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        let mut problems = self.problems;
-        let more = self.more;
-        problems
-            .extend(more.map(|(place, count)| Problem::new(place, LineErrorKind::More { count })));
-        problems
-    }
-
-    fn place(&self, column: usize) -> Place {
-        Place::Line {
-            file: self.file.clone(),
-            line: self.line,
-            column,
+    pub(super) fn into_findings(self) -> Diagnostics {
+        Diagnostics {
+            problems: self.problems.into_problems(),
+            warnings: self.warnings.into_problems(),
         }
+    }
+}
+
+fn place(file: &Path, line: usize, column: usize) -> Place {
+    Place::Line {
+        file: file.to_owned(),
+        line,
+        column,
     }
 }

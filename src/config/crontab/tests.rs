@@ -1,11 +1,17 @@
+use cloudwatch_metric::{Resolution, Unit};
+
+use super::limits::LINE_MAX;
 use super::line_error::PROBLEMS_MAX;
 use super::*;
 
 mod properties;
 
 fn read_text(text: &str) -> (Vec<Entry>, Vec<String>) {
-    let (entries, problems) = read("crontab".as_ref(), text, &Defaults::default());
-    (entries, problems.iter().map(ToString::to_string).collect())
+    let (entries, found) = read("crontab".as_ref(), text, &Defaults::default());
+    (
+        entries,
+        found.problems.iter().map(ToString::to_string).collect(),
+    )
 }
 
 fn entries(text: &str) -> Vec<Entry> {
@@ -183,12 +189,12 @@ fn all_problems_of_a_file_are_told_at_once_and_not_without_end() {
 
 #[test]
 fn credentials_in_a_refused_line_are_not_shown() {
-    let (_, problems) = read(
+    let (_, found) = read(
         "crontab".as_ref(),
         "* * * * * name= value=http://me:secret@host/",
         &Defaults::default(),
     );
-    let shown = format!("{problems:?}");
+    let shown = format!("{found:?}");
     assert!(!shown.contains("secret"), "{shown}");
 }
 

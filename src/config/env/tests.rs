@@ -13,6 +13,7 @@ fn read(variables: impl IntoIterator<Item = (String, String)>) -> (Option<Config
         crontab: None,
         profile_region: None,
         ca_bundle: None,
+        task: Task::Unasked,
         spool_dir: None,
     })
 }
@@ -48,6 +49,59 @@ fn unknown_variable_that_resembles_none_is_told_where_all_are_listed() {
     let expected = [
         "METRIC_BAR: is not known, --help lists the variables",
         "METRIC_NAM: is not known, did you mean METRIC_NAME?",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn misspelt_variable_without_a_prefix_is_told_and_those_of_others_are_not() {
+    let variables = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_REGOIN", "x"),
+        ("BUFER_LIMIT", "5"),
+        ("COMON_DIMENSIONS", "A=1"),
+        ("SCHEDUL", "x"),
+        ("AWS_ENDPOINT_URL_CLOUDWACH", "http://x"),
+        ("LOGLEVEL", "x"),
+        ("RETRY_MXA", ""),
+        ("https_proxy", ""),
+        ("http_proxy", "http://h:1"),
+        ("no_proxy", "h"),
+        ("ftp_proxy", "http://h:1"),
+        ("FTP_PROXY", "http://h:1"),
+        ("AWS_ENDPOINT_URL_S3", "http://h:1"),
+        ("AWS_ENDPOINT_URL_SNS", "http://h:1"),
+        ("AWS_EC2_METADATA_V1_DISABLED", "true"),
+        ("AWS_STS_REGIONAL_ENDPOINTS", "regional"),
+        ("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE"),
+        ("AWS_DEFAULT_OUTPUT", "json"),
+        ("ECS_CONTAINER_METADATA_URI", "http://h"),
+        ("ECS_AGENT_URI", "http://h"),
+        ("KUBERNETES_SERVICE_HOST", "10.0.0.1"),
+        ("REDIS_PORT", "tcp://10.0.0.1:6379"),
+        ("HOSTNAME", "web-1"),
+        ("HOME", "/"),
+        ("PATH", "/bin"),
+        ("PWD", "/"),
+        ("SHLVL", "1"),
+        ("TERM", "xterm"),
+        ("TZ", "UTC"),
+        ("LANG", "C"),
+        ("USER", "x"),
+        ("LOGNAME", "x"),
+        ("PORT", "80"),
+        ("DEBUG", "1"),
+        ("RUST_LOG", "debug"),
+    ];
+    let (_, findings) = read(variables.map(|(name, value)| (name.into(), value.into())));
+    let told: Vec<_> = findings.warnings.iter().map(ToString::to_string).collect();
+    let expected = [
+        "AWS_ENDPOINT_URL_CLOUDWACH: is not known, did you mean AWS_ENDPOINT_URL_CLOUDWATCH?",
+        "AWS_REGOIN: is not known, did you mean AWS_REGION?",
+        "BUFER_LIMIT: is not known, did you mean BUFFER_LIMIT?",
+        "COMON_DIMENSIONS: is not known, did you mean COMMON_DIMENSIONS?",
+        "LOGLEVEL: is not known, did you mean LOG_LEVEL?",
+        "SCHEDUL: is not known, did you mean SCHEDULE?",
     ];
     assert_eq!(told, expected);
 }

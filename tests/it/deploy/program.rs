@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use cw_publisher::config::setting::{ALL, FOREIGN, SPOOL_DIR};
-use cw_publisher::config::{Config, HealthAddr, Inputs, crontab_path};
+use cw_publisher::config::{Config, HealthAddr, Inputs, Task, crontab_path};
 use serde_json::Value;
 use settings::{Diagnostics, Environment};
 
@@ -53,6 +53,7 @@ pub(super) fn config(variables: &Variables, crontab: Option<(PathBuf, String)>) 
         environment,
         profile_region: None,
         ca_bundle: None,
+        task: Task::Unasked,
         spool_dir,
     };
     let (config, findings) = Config::read(&inputs);

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cloudwatch_metric::{Point, Value};
 use cron_schedule::TickRate;
 use cw_publisher::clock::{Clock, Ticks};
-use cw_publisher::config::{Config, Entry, Inputs};
+use cw_publisher::config::{Config, Entry, Inputs, Task};
 use cw_publisher::health::Status;
 use cw_publisher::outbox::Batch;
 use cw_publisher::publish::{RequestError, RequestErrorKind, Sink};
@@ -50,6 +50,7 @@ fn read(variables: &[(&str, &str)], crontab: Option<&str>) -> Config {
         crontab: crontab.map(|text| ("crontab".into(), Ok(text.to_owned()))),
         profile_region: None,
         ca_bundle: None,
+        task: Task::Unasked,
         spool_dir: None,
     });
     config.unwrap_or_else(|| panic!("{findings:?}"))
@@ -317,6 +318,7 @@ pub(crate) fn controls(
     Controls {
         shutdown: sleep(duration),
         reload,
+        ticked: Arc::default(),
         status: Arc::new(Status::new(3)),
     }
 }

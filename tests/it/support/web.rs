@@ -35,8 +35,7 @@ impl Answer {
     }
 }
 
-/// Answers each connection with what its request's head makes of it; it ends when it is
-/// dropped.
+/// Answers each connection with what its request makes of it; it ends when it is dropped.
 pub(crate) struct Web {
     port: u16,
     task: JoinHandle<()>,
@@ -106,10 +105,10 @@ async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     answer: &(impl Fn(&str) -> Answer + ?Sized),
 ) {
-    let Some(head) = head(&mut stream).await else {
+    let Some(request) = request(&mut stream).await else {
         return;
     };
-    match answer(&head) {
+    match answer(&request) {
         Answer::Whole(bytes) => {
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
@@ -125,15 +124,27 @@ async fn serve(
     }
 }
 
-/// The head of a request; what does not begin as one (a TLS handshake) is taken as it comes.
-async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
-    let mut head = Vec::new();
+/// A request with its body; what does not begin as one (a TLS handshake) is taken as it comes.
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut request = Vec::new();
     loop {
         let mut chunk = [0; 4096];
         let length = stream.read(&mut chunk).await.ok().filter(|n| *n > 0)?;
-        head.extend_from_slice(&chunk[..length]);
-        if head.ends_with(b"\r\n\r\n") || !head[0].is_ascii_alphabetic() {
-            return Some(String::from_utf8_lossy(&head).into_owned());
+        request.extend_from_slice(&chunk[..length]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            if !request[0].is_ascii_alphabetic() {
+                return Some(text);
+            }
+            continue;
+        };
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            let is_length = name.eq_ignore_ascii_case("content-length");
+            is_length.then(|| value.trim().parse::<usize>().unwrap())
+        });
+        if body.len() >= length.unwrap_or_default() {
+            return Some(text);
         }
     }
 }

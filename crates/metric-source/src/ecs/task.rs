@@ -72,12 +72,7 @@ pub(super) struct FigureError {
 impl Task {
     pub(super) fn read(task: &str, stats: &str) -> Result<Self, TaskError> {
         let (task, mut stats) = (json(task)?, json(stats)?);
-        let family = text(&task, "/Family")?;
-        // An ARN or the short name (Developer Guide, "task metadata v4 JSON response").
-        let cluster = text(&task, "/Cluster")?;
-        let cluster = cluster
-            .split_once(":cluster/")
-            .map_or(cluster, |(_, name)| name);
+        let (family, cluster) = (text(&task, "/Family")?, cluster(&task)?);
         let listed = task.get("Containers").unwrap_or(&Json::Null);
         let listed = listed
             .as_array()
@@ -208,6 +203,23 @@ impl Container {
         let each = self.stats.pointer("/cpu_stats/cpu_usage/percpu_usage");
         each.and_then(Json::as_array).map_or(0, Vec::len) as f64
     }
+}
+
+/// The family, the cluster and the id of a task.
+pub(super) fn identity(task: &str) -> Result<[String; 3], TaskError> {
+    let task = json(task)?;
+    let arn = text(&task, "/TaskARN")?;
+    let id = arn.rsplit('/').next().unwrap_or(arn);
+    let parts = [text(&task, "/Family")?, cluster(&task)?, id];
+    Ok(parts.map(str::to_owned))
+}
+
+/// The endpoint gives an ARN or the short name (Developer Guide, "task metadata v4 JSON
+/// response").
+fn cluster(task: &Json) -> Result<&str, TaskError> {
+    let cluster = text(task, "/Cluster")?;
+    let name = cluster.split_once(":cluster/");
+    Ok(name.map_or(cluster, |(_, name)| name))
 }
 
 fn number(found: &Json, pointer: impl Fn() -> String) -> Result<Option<f64>, FigureError> {

@@ -3,17 +3,19 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use cloudwatch_metric::{Dimensions, Unit};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use settings::Place;
+use settings::{Place, Problem};
 use test_support::cases;
 
 use super::*;
 
 /// Reads a text and checks where its problems are.
 fn read_any(text: &str) -> Result<Vec<Entry>, TestCaseError> {
-    let (entries, problems) = read("crontab".as_ref(), text, &Defaults::default());
+    let (entries, found) = read("crontab".as_ref(), text, &Defaults::default());
+    let problems = found.problems;
     prop_assert!(!entries.is_empty() || !problems.is_empty());
     prop_assert!(problems.len() <= PROBLEMS_MAX + 1);
     let lines: Vec<&str> = text.lines().collect();
@@ -74,6 +76,13 @@ fn part() -> impl Strategy<Value = String> {
         "exec:/x",
         "* * * * * name=A value=1",
         "keep=",
+        "$",
+        "${",
+        "}",
+        "${A}",
+        "${A:-b}",
+        "COMMON_DIMENSIONS=",
+        "task:id",
         "headers_file=/x",
         "max_series=9",
         "{a=\"b\"}",
@@ -96,6 +105,8 @@ fn dimension() -> impl Strategy<Value = (String, String)> {
 
 /// One of the ways to write a word.
 fn quoted(text: &str, way: u8) -> String {
+    // A dollar that stands for itself.
+    let text = &text.replace('$', "$$");
     match way % 3 {
         0 if !text.contains('\'') => format!("'{text}'"),
         1 => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
@@ -183,6 +194,12 @@ fn time_grows_with_the_length_alone() {
         ("bad sources", "* * * * * name=A value=fiel:/x\n"),
         ("bad fields", "99 * * * * name=A value=1\n"),
         ("long lists", &long_list),
+        (
+            "bad variables in values",
+            "* * * * * name=${A} value=${B}\n",
+        ),
+        ("dollars without a line", "name=$$$ "),
+        ("defaults without a line", "${A:-b}"),
         ("words without a line", "x "),
         ("pairs without a line", "name=A "),
         ("quotes without a line", "\"' "),
