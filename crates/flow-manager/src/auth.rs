@@ -11,6 +11,7 @@ use settings::{Place, Problem};
 mod limit;
 
 pub use limit::RateLimit;
+pub(crate) use limit::network;
 
 /// What a client may do; each may do what those before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -26,6 +26,7 @@ use crate::flow::SocketCommunicationHandler;
 use crate::hub::Hub;
 use crate::json::raw;
 use crate::metrics::Metrics;
+use crate::sessions::Sessions;
 use crate::system_log::SystemLogger;
 use crate::time::Moment;
 
@@ -56,6 +57,8 @@ pub struct Peer {
     pub address: Option<IpAddr>,
     /// Only our own user can connect here, so no token is needed.
     pub is_owner: bool,
+    /// The number of its session; 0 for what is not of one.
+    pub(crate) session: u64,
 }
 
 /// Answers the requests of clients.
@@ -71,6 +74,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     tokens: RwLock<Tokens>,
     wrong_tokens: RateLimit,
+    sessions: Arc<Sessions>,
     followers: LogFollowers,
     /// How many clients were let in.
     admitted: AtomicU64,
@@ -135,6 +139,7 @@ impl SocketIoEventHandler {
             metrics,
             tokens: RwLock::new(tokens),
             wrong_tokens: RateLimit::default(),
+            sessions: Arc::default(),
             admitted: AtomicU64::new(0),
         };
         Self {
@@ -198,8 +203,29 @@ impl SocketIoEventHandler {
         Ok(())
     }
 
-    /// The role and the name of who gives a token.
+    /// The sessions in which nobody has said who it is.
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.inner.sessions
+    }
+
+    /// A session was refused: too many are open.
+    pub(crate) fn refused_session(&self) {
+        self.inner.metrics.refused_client();
+    }
+
+    /// The role and the name of who gives a token, who is no stranger from then on.
     fn check_token(
+        &self,
+        peer: Peer,
+        token: Option<&str>,
+        now: Instant,
+    ) -> Result<(Role, String), ErrorCode> {
+        let known = self.find_token(peer, token, now)?;
+        self.inner.sessions.knows(peer.session);
+        Ok(known)
+    }
+
+    fn find_token(
         &self,
         peer: Peer,
         token: Option<&str>,

@@ -21,15 +21,20 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::LAST_WORDS;
+use super::wire::Counted;
 use crate::config::Listen;
+use crate::sessions::Wire;
 use crate::socketio::Peer;
 
-/// Most connections: a client with polling has two.
+/// Most connections, websockets included: a client with polling has two.
 const CONNECTIONS_MAX: usize = 8192;
 /// How long the head of a request may take.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// Most bytes of it.
 const HEAD_MAX: usize = 32 * 1024;
+/// How long a client may leave unread what is written to it. It is asked whether it is there, but
+/// one whose connection takes nothing cannot be told that it is to end.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 /// Before another connection is taken when none could be: too many files are open.
 const ACCEPT_DELAY: Duration = Duration::from_millis(100);
 
@@ -100,6 +105,7 @@ impl Listener {
                     Peer {
                         address,
                         is_owner: false,
+                        session: 0,
                     },
                 ))
             }
@@ -110,6 +116,7 @@ impl Listener {
                     Peer {
                         address: None,
                         is_owner: true,
+                        session: 0,
                     },
                 ))
             }
@@ -169,11 +176,10 @@ pub async fn serve(listener: Listener, router: Router, mut stop: watch::Receiver
         };
         match accepted {
             (Ok(permit), Ok((stream, peer))) => {
-                let serving = connection(stream, peer, router.clone(), stop.clone());
-                connections.spawn(async move {
-                    serving.await;
-                    drop(permit);
-                });
+                let wire = Arc::default();
+                let stream = Counted::new(stream, Arc::clone(&wire), permit, READ_WITHIN);
+                let serving = connection(stream, wire, peer, router.clone(), stop.clone());
+                connections.spawn(serving);
             }
             _ => tokio::time::sleep(ACCEPT_DELAY).await,
         }
@@ -186,13 +192,15 @@ pub async fn serve(listener: Listener, router: Router, mut stop: watch::Receiver
 }
 
 async fn connection(
-    stream: Box<dyn Connection>,
+    stream: Counted<Box<dyn Connection>>,
+    wire: Arc<Wire>,
     peer: Peer,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(wire.clone());
         let router = router.clone();
         async move {
             Ok::<_, Infallible>(

@@ -10,4 +10,5 @@ mod lifecycle;
 mod protocol;
 mod requests;
 mod security;
+mod strangers;
 mod support;
