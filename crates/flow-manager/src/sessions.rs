@@ -1,10 +1,11 @@
 //! Sessions of Engine.IO, from their first request to their end: which are of strangers, who have
-//! not said who they are, how many of those there may be, and what they may send.
+//! not said who they are, how many of those there may be, and what they may send; and how much
+//! is on its way to each client.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::auth::network;
 
@@ -16,6 +17,39 @@ const STRANGERS_OF_ADDRESS_MAX: usize = 1024;
 pub(crate) const WORDS_MAX: u64 = 16 * 1024;
 /// What anybody else may: the library has its own bound on a message.
 const UNBOUNDED: u64 = u64::MAX;
+/// Most bytes that the library may have of what goes to one client, unless it is one packet: it
+/// counts packets alone.
+const ON_THEIR_WAY_MAX: usize = 256 * 1024;
+
+/// What the library has of what goes to a client, and has not written yet.
+#[derive(Debug, Default)]
+pub(crate) struct Passage(AtomicUsize);
+
+impl Passage {
+    /// Takes room for a packet; false if there is none.
+    pub(crate) fn take(&self, bytes: usize) -> bool {
+        let take = |taken: usize| {
+            let both = taken.saturating_add(bytes);
+            (taken == 0 || both <= ON_THEIR_WAY_MAX).then_some(both)
+        };
+        let order = Ordering::Relaxed;
+        self.0.fetch_update(order, order, take).is_ok()
+    }
+
+    /// A packet that room was taken for goes another time.
+    pub(crate) fn give_back(&self, bytes: usize) {
+        let give = |taken: usize| Some(taken.saturating_sub(bytes));
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
+    }
+
+    /// What was there is written. What came a moment ago may be among that or not, so of that
+    /// there may be twice as much.
+    pub(crate) fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
 
 /// A connection, as far as a session has to do with it: it may become a websocket, of which the
 /// server hears nothing more but here.
@@ -23,12 +57,15 @@ const UNBOUNDED: u64 = u64::MAX;
 pub(crate) struct Wire {
     /// How many bytes may yet come over it.
     allowance: AtomicU64,
+    /// What goes over it, once it is a websocket.
+    passage: OnceLock<Arc<Passage>>,
 }
 
 impl Default for Wire {
     fn default() -> Self {
         Self {
             allowance: AtomicU64::new(UNBOUNDED),
+            passage: OnceLock::new(),
         }
     }
 }
@@ -44,28 +81,39 @@ impl Wire {
         self.allowance.fetch_update(order, order, take).is_ok()
     }
 
+    /// All that was written is on the line.
+    pub(crate) fn flushed(&self) {
+        if let Some(passage) = self.passage.get() {
+            passage.clear();
+        }
+    }
+
     fn allow(&self, bytes: u64) {
         self.allowance.store(bytes, Ordering::Relaxed);
     }
 }
 
-/// The sessions of strangers.
+/// The sessions that are open.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     last: u64,
-    strangers: HashMap<u64, Stranger>,
+    open: HashMap<u64, Open>,
     by_sid: HashMap<String, u64>,
-    by_address: HashMap<Option<IpAddr>, usize>,
+    strangers: usize,
+    strangers_by_address: HashMap<Option<IpAddr>, usize>,
 }
 
 #[derive(Debug)]
-struct Stranger {
+struct Open {
     address: Option<IpAddr>,
     sid: Option<String>,
+    is_stranger: bool,
+    /// The websockets of a stranger.
     wires: Vec<Arc<Wire>>,
+    passage: Arc<Passage>,
 }
 
 /// A session. The library keeps it with the head of the first request, and drops it at its end.
@@ -73,12 +121,13 @@ struct Stranger {
 pub(crate) struct Session {
     /// Its number, by which [`Sessions::knows`] finds it.
     pub(crate) number: u64,
+    pub(crate) passage: Arc<Passage>,
     sessions: Arc<Sessions>,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.sessions.forget(self.number);
+        self.sessions.lock().close(self.number);
     }
 }
 
@@ -87,23 +136,27 @@ impl Sessions {
     pub(crate) fn open(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Arc<Session>> {
         let address = address.map(network);
         let mut state = self.lock();
-        let of_address = state.by_address.get(&address).copied().unwrap_or_default();
+        let of_address = state.strangers_by_address.get(&address).copied();
         // Nobody but our own user is without an address.
-        let is_much = address.is_some() && of_address >= STRANGERS_OF_ADDRESS_MAX;
-        if is_much || state.strangers.len() >= STRANGERS_MAX {
+        let is_much = address.is_some() && of_address >= Some(STRANGERS_OF_ADDRESS_MAX);
+        if is_much || state.strangers >= STRANGERS_MAX {
             return None;
         }
         state.last += 1;
-        let number = state.last;
-        *state.by_address.entry(address).or_default() += 1;
-        let stranger = Stranger {
+        state.strangers += 1;
+        *state.strangers_by_address.entry(address).or_default() += 1;
+        let (number, passage) = (state.last, Arc::<Passage>::default());
+        let open = Open {
             address,
             sid: None,
+            is_stranger: true,
             wires: Vec::new(),
+            passage: passage.clone(),
         };
-        state.strangers.insert(number, stranger);
+        state.open.insert(number, open);
         Some(Arc::new(Session {
             number,
+            passage,
             sessions: self.clone(),
         }))
     }
@@ -111,61 +164,41 @@ impl Sessions {
     /// The library's name of a session is known.
     pub(crate) fn name(&self, session: &Session, sid: String) {
         let mut state = self.lock();
-        let State {
-            strangers, by_sid, ..
-        } = &mut *state;
-        if let Some(stranger) = strangers.get_mut(&session.number) {
-            stranger.sid = Some(sid.clone());
-            by_sid.insert(sid, session.number);
+        if let Some(open) = state.open.get_mut(&session.number) {
+            open.sid = Some(sid.clone());
+            state.by_sid.insert(sid, session.number);
         }
     }
 
     /// Whether the session of this name is a stranger's.
     pub(crate) fn is_stranger(&self, sid: &str) -> bool {
-        self.lock().by_sid.contains_key(sid)
+        self.lock().named(sid).is_some_and(|open| open.is_stranger)
     }
 
     /// A session begins with a websocket on this connection.
     pub(crate) fn speaks_over(&self, session: &Session, wire: &Arc<Wire>) {
-        let mut state = self.lock();
-        if let Some(stranger) = state.strangers.get_mut(&session.number) {
-            stranger.restrict(wire);
+        if let Some(open) = self.lock().open.get_mut(&session.number) {
+            open.goes_over(wire);
         }
     }
 
     /// The session of this name goes on over a websocket on this connection.
     pub(crate) fn goes_on_over(&self, sid: &str, wire: &Arc<Wire>) {
-        let mut state = self.lock();
-        let State {
-            strangers, by_sid, ..
-        } = &mut *state;
-        if let Some(stranger) = by_sid.get(sid).and_then(|number| strangers.get_mut(number)) {
-            stranger.restrict(wire);
+        if let Some(open) = self.lock().named(sid) {
+            open.goes_over(wire);
+        }
+    }
+
+    /// What waited for the session of this name was fetched.
+    pub(crate) fn fetched(&self, sid: &str) {
+        if let Some(open) = self.lock().named(sid) {
+            open.passage.clear();
         }
     }
 
     /// Who began a session has said who it is: it is a stranger no more.
     pub(crate) fn knows(&self, number: u64) {
-        if let Some(stranger) = self.forget(number) {
-            for wire in stranger.wires {
-                wire.allow(UNBOUNDED);
-            }
-        }
-    }
-
-    fn forget(&self, number: u64) -> Option<Stranger> {
-        let mut state = self.lock();
-        let stranger = state.strangers.remove(&number)?;
-        if let Some(sid) = &stranger.sid {
-            state.by_sid.remove(sid);
-        }
-        if let Some(count) = state.by_address.get_mut(&stranger.address) {
-            *count -= 1;
-            if *count == 0 {
-                state.by_address.remove(&stranger.address);
-            }
-        }
-        Some(stranger)
+        self.lock().know(number);
     }
 
     /// What is locked here is whole at any moment, and locked for moments only.
@@ -174,10 +207,45 @@ impl Sessions {
     }
 }
 
-impl Stranger {
-    fn restrict(&mut self, wire: &Arc<Wire>) {
-        wire.allow(WORDS_MAX);
-        self.wires.push(wire.clone());
+impl State {
+    fn named(&mut self, sid: &str) -> Option<&mut Open> {
+        let number = self.by_sid.get(sid)?;
+        self.open.get_mut(number)
+    }
+
+    fn know(&mut self, number: u64) {
+        let Some(open) = self.open.get_mut(&number).filter(|open| open.is_stranger) else {
+            return;
+        };
+        open.is_stranger = false;
+        for wire in open.wires.drain(..) {
+            wire.allow(UNBOUNDED);
+        }
+        self.strangers -= 1;
+        if let Some(count) = self.strangers_by_address.get_mut(&open.address) {
+            *count -= 1;
+            if *count == 0 {
+                self.strangers_by_address.remove(&open.address);
+            }
+        }
+    }
+
+    fn close(&mut self, number: u64) {
+        self.know(number);
+        if let Some(Open { sid: Some(sid), .. }) = self.open.remove(&number) {
+            self.by_sid.remove(&sid);
+        }
+    }
+}
+
+impl Open {
+    fn goes_over(&mut self, wire: &Arc<Wire>) {
+        // A connection becomes a websocket once.
+        let _ = wire.passage.set(self.passage.clone());
+        if self.is_stranger {
+            wire.allow(WORDS_MAX);
+            self.wires.push(wire.clone());
+        }
     }
 }
 
@@ -210,7 +278,8 @@ mod tests {
         assert!(sessions.open(address(0)).is_none() && sessions.open(None).is_none());
         drop(open);
         let state = sessions.lock();
-        assert!(state.strangers.is_empty() && state.by_address.is_empty());
+        assert!(state.open.is_empty() && state.strangers_by_address.is_empty());
+        assert_eq!(state.strangers, 0);
     }
 
     #[test]
@@ -228,6 +297,26 @@ mod tests {
         assert!(other.received(WORDS_MAX + 1));
         sessions.knows(session.number);
         assert!(direct.received(u64::MAX - 1) && upgraded.received(1) && upgraded.received(1));
-        assert!(!sessions.is_stranger("s") && sessions.lock().by_sid.is_empty());
+        assert!(!sessions.is_stranger("s"));
+        drop(session);
+        let state = sessions.lock();
+        assert!(state.by_sid.is_empty() && state.open.is_empty());
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_counted_until_it_is_written() {
+        let sessions = Arc::new(Sessions::default());
+        let session = sessions.open(address(1)).unwrap();
+        sessions.name(&session, "s".to_owned());
+        let (passage, wire) = (&session.passage, Arc::default());
+        // One packet passes, however long.
+        assert!(passage.take(2 * ON_THEIR_WAY_MAX) && !passage.take(1));
+        sessions.fetched("s");
+        assert!(passage.take(ON_THEIR_WAY_MAX) && !passage.take(1));
+        passage.give_back(1);
+        assert!(passage.take(1) && !passage.take(1));
+        sessions.goes_on_over("s", &wire);
+        wire.flushed();
+        assert!(passage.take(ON_THEIR_WAY_MAX));
     }
 }

@@ -71,7 +71,11 @@ pub(super) async fn pass(
         sessions.goes_on_over(&sid, &wire);
     }
     if request.method() != Method::POST {
-        return Some(next.run(request).await);
+        let response = next.run(request).await;
+        if !is_websocket {
+            sessions.fetched(&sid);
+        }
+        return Some(response);
     }
     if sessions.is_stranger(&sid) {
         let most = usize::try_from(WORDS_MAX).unwrap_or(usize::MAX);
