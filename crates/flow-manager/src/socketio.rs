@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::auth::{RateLimit, Role, Tokens};
-use crate::clients::{Client, Packet, Transport};
+use crate::clients::{Client, Packet, Requests, Transport};
 use crate::containers::ContainerManager;
 use crate::failure::{ErrorBody, ErrorCode, Failure};
 use crate::flow::SocketCommunicationHandler;
@@ -44,7 +44,7 @@ use request::{Arguments, Envelope};
 const CLIENTS_MAX: usize = 4096;
 /// Most bytes of a packet: a message of 1 MiB, with its escapes.
 const PACKET_MAX: usize = 2 * 1024 * 1024;
-/// Packets in the library's own queue, beside ours, which counts bytes. An answer to a client
+/// Packets in the library's own queue, beside ours; their bytes are counted by the session. An answer to a client
 /// that polls has so many, a burst and a ping at most: 16 is what python-engineio takes.
 const LIBRARY_QUEUE: usize = 10;
 /// How long a client may take from its connection to its token.
@@ -74,6 +74,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     tokens: RwLock<Tokens>,
     wrong_tokens: RateLimit,
+    requests: Requests,
     sessions: Arc<Sessions>,
     followers: LogFollowers,
     /// How many clients were let in.
@@ -139,6 +140,7 @@ impl SocketIoEventHandler {
             metrics,
             tokens: RwLock::new(tokens),
             wrong_tokens: RateLimit::default(),
+            requests: Requests::default(),
             sessions: Arc::default(),
             admitted: AtomicU64::new(0),
         };
@@ -303,7 +305,7 @@ impl SocketIoEventHandler {
         let refuse = |code, message: &str| -> Answering {
             std::future::ready(Err(Failure::new(code, message))).boxed()
         };
-        let under_way = client.begin();
+        let under_way = self.inner.requests.begin(&client);
         let answering = if under_way.is_none() {
             refuse(
                 ErrorCode::TooManyRequests,
