@@ -7,6 +7,7 @@ mod client;
 mod faults;
 mod flows;
 mod lifecycle;
+mod logs;
 mod protocol;
 mod requests;
 mod security;
