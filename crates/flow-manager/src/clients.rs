@@ -197,6 +197,12 @@ impl Client {
         self.changed.notify_one();
     }
 
+    /// Whether it is disconnected, or is to be.
+    pub(crate) fn is_over(&self) -> bool {
+        let queue = self.lock();
+        queue.closed || queue.overflowed
+    }
+
     /// Sends what waits until the client is gone.
     pub(crate) async fn forward(&self, transport: &dyn Transport) {
         let (mut delay, mut burst) = (DELAY_MIN, 0);

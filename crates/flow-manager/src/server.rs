@@ -21,6 +21,7 @@ mod entrance;
 mod guard;
 mod listener;
 mod page;
+mod unix;
 mod wire;
 
 pub use guard::Guard;

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde::Serialize;
 use serde_json::value::RawValue;
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
@@ -36,6 +35,7 @@ mod incoming;
 mod logs;
 mod request;
 
+pub use answers::Answer;
 use incoming::{Incoming, SocketTransport};
 use logs::LogFollowers;
 use request::{Arguments, Envelope};
@@ -86,36 +86,6 @@ pub type Outcome = Result<Answer, Failure>;
 /// An answer to come.
 pub type Answering = BoxFuture<'static, Outcome>;
 
-/// Makes the answer for the id that the client gave its request.
-type Body = dyn Fn(Option<&str>) -> Box<RawValue> + Send;
-
-/// The answer to a request, without the id that the client gave it.
-pub struct Answer {
-    event: &'static str,
-    body: Box<Body>,
-}
-
-impl Answer {
-    fn new<T: Serialize + Send + 'static>(event: &'static str, body: T) -> Self {
-        #[derive(Serialize)]
-        struct Echoed<'a, T> {
-            request_id: Option<&'a str>,
-            #[serde(flatten)]
-            body: &'a T,
-        }
-        let body = move |request_id: Option<&str>| {
-            raw(&Echoed {
-                request_id,
-                body: &body,
-            })
-        };
-        Self {
-            event,
-            body: Box::new(body),
-        }
-    }
-}
-
 impl fmt::Debug for SocketIoEventHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SocketIoEventHandler")
@@ -149,13 +119,20 @@ impl SocketIoEventHandler {
         }
     }
 
-    /// Takes other tokens for who connects from now on.
-    pub fn set_tokens(&self, tokens: Tokens) {
-        *self
-            .inner
-            .tokens
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = tokens;
+    /// Takes other tokens, and disconnects who came in with one that is none of them; how many
+    /// those are. Clients with a token of the same role and name are not told apart.
+    pub fn set_tokens(&self, tokens: Tokens) -> usize {
+        let withdrawn = {
+            let mut known = self
+                .inner
+                .tokens
+                .write()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let withdrawn = known.withdrawn_by(&tokens);
+            *known = tokens;
+            withdrawn
+        };
+        self.inner.hub.disconnect(&withdrawn)
     }
 
     /// The layer that speaks Socket.IO, with the namespace `/`.
@@ -306,7 +283,10 @@ impl SocketIoEventHandler {
             std::future::ready(Err(Failure::new(code, message))).boxed()
         };
         let under_way = self.inner.requests.begin(&client);
-        let answering = if under_way.is_none() {
+        let answering = if client.is_over() {
+            // It is about to be disconnected: nothing of its is begun any more.
+            refuse(ErrorCode::Forbidden, "The client is being disconnected")
+        } else if under_way.is_none() {
             refuse(
                 ErrorCode::TooManyRequests,
                 "Too many requests are under way",
@@ -351,12 +331,9 @@ impl SocketIoEventHandler {
             .metrics
             .request(outcome.as_ref().err().map(|failure| failure.code));
         let (event, data) = match outcome {
-            Ok(answer) => (answer.event, (answer.body)(request_id)),
+            Ok(answer) => answer.told(request_id),
             Err(failure) => {
-                if matches!(
-                    failure.code,
-                    ErrorCode::Internal | ErrorCode::StateNotWritten
-                ) {
+                if failure.code.is_fault() {
                     SystemLogger.log_error(&failure, operation);
                 }
                 let container = envelope.container_id.as_deref();

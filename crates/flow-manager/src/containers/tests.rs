@@ -18,6 +18,7 @@ use crate::model::ContainerConfig;
 use crate::policy::{FOLDER_LABEL, INSTANCE_LABEL, Pull};
 
 mod create;
+mod engine;
 mod logs;
 mod mounts;
 mod order;

@@ -170,9 +170,7 @@ impl Close {
             Category::Data => CloseCode::BadField,
             _ => CloseCode::BadJson,
         };
-        // A missing or strange field is named; the values of the flow are not repeated.
-        let text = diagnostics::redacted_prefix(&error.to_string());
-        Self::new(code, text)
+        Self::new(code, json::problem(error))
     }
 }
 

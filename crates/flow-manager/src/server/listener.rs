@@ -1,11 +1,8 @@
 //! Connections: where they come from, how many, and their end.
 
 use std::convert::Infallible;
-use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +18,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::LAST_WORDS;
+use super::unix::{Place, bind_private};
 use super::wire::Counted;
 use crate::config::Listen;
 use crate::sessions::Wire;
@@ -52,7 +50,7 @@ pub enum Listener {
     /// A port.
     Tcp(TcpListener),
     /// A Unix socket, which is removed with this.
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, Place),
 }
 
 impl Listener {
@@ -78,8 +76,8 @@ impl Listener {
                     place: path.display().to_string(),
                     source,
                 };
-                let listener = bind_private(path).map_err(failed)?;
-                Ok(Self::Unix(listener, path.clone()))
+                let (listener, place) = bind_private(path).await.map_err(failed)?;
+                Ok(Self::Unix(listener, place))
             }
         }
     }
@@ -122,34 +120,6 @@ impl Listener {
             }
         }
     }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-/// Listens on a socket that nobody else can open at any moment: it gets its name when it has
-/// its mode. A socket that is left from before is replaced, anything else is not.
-fn bind_private(path: &Path) -> io::Result<UnixListener> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if !metadata.file_type().is_socket() => {
-            return Err(ErrorKind::AlreadyExists.into());
-        }
-        _ => {}
-    }
-    let new = path.with_extension("new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&new)?;
-    fs::set_permissions(&new, Permissions::from_mode(0o600))?;
-    fs::rename(&new, path)?;
-    Ok(listener)
 }
 
 /// Waits until it is to stop. Whoever tells that is gone when the process ends.

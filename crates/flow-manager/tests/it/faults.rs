@@ -51,6 +51,14 @@ async fn without_an_engine_clients_stay_and_are_answered() {
         )
         .await;
     assert_eq!(flow.hear().await["command"], "x");
+    // What is told meanwhile says that it may be wrong.
+    drop(flow);
+    let told = client
+        .event("status_update", |told| {
+            told["status"]["socket_connected"] == false && told["status"]["stale"] == true
+        })
+        .await;
+    assert_eq!(told["status"]["state"], "running");
     site.engine.container("web").unwrap().exit(1);
     site.engine.restart().await.unwrap();
     client
@@ -58,6 +66,10 @@ async fn without_an_engine_clients_stay_and_are_answered() {
         .await;
     let list = client.must("list_containers", json!({})).await;
     assert_eq!(list["containers"][0]["status"], "exited");
+    let status = client
+        .must("get_status", json!({"container_id": "web"}))
+        .await;
+    assert!(status["status"].get("stale").is_none(), "{status}");
 }
 
 #[tokio::test]
