@@ -11,6 +11,7 @@ use settings::{Place, Problem};
 mod limit;
 
 pub use limit::RateLimit;
+pub(crate) use limit::network;
 
 /// What a client may do; each may do what those before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,6 +144,18 @@ impl Tokens {
         self.0.is_empty()
     }
 
+    /// The role and name of each token that these others do not have as it is here.
+    pub(crate) fn withdrawn_by(&self, others: &Self) -> Vec<(Role, String)> {
+        let is_kept = |token: &&Token| {
+            let other = others.find(&token.text);
+            other == Some((token.role, &*token.name))
+        };
+        let withdrawn = self.0.iter().filter(|token| !is_kept(token));
+        withdrawn
+            .map(|token| (token.role, token.name.clone()))
+            .collect()
+    }
+
     /// The role and the name of a token. All are compared, each to its end.
     #[must_use]
     pub fn find(&self, given: &str) -> Option<(Role, &str)> {
@@ -239,6 +252,16 @@ mod tests {
         assert!(problems[0].starts_with("t:1:1: "));
         assert!(problems.iter().all(|problem| !problem.contains("s3cret")));
         assert!(!format!("{tokens:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn token_is_withdrawn_if_its_text_role_or_name_is_another() {
+        let (a, b, c) = ("a".repeat(32), "b".repeat(32), "c".repeat(32));
+        let (old, _) = parse(&format!("admin x {a}\nread y {b}\nread z {c}"));
+        let (new, _) = parse(&format!("read x {a}\nread y {b}\nread w {c}"));
+        let withdrawn = [(Role::Admin, "x".to_owned()), (Role::Read, "z".to_owned())];
+        assert_eq!(old.withdrawn_by(&new), withdrawn);
+        assert!(old.withdrawn_by(&old).is_empty());
     }
 
     #[test]

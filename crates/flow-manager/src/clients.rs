@@ -1,7 +1,7 @@
 //! Connected clients: who they are, and the queue of what is yet to be sent to each.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +15,10 @@ use crate::auth::Role;
 pub(crate) const QUEUE_MAX: usize = 4 * 1024 * 1024;
 /// What a packet costs beside its text.
 const COST: usize = 64;
-/// Most requests of one client that are under way.
+/// Most requests of one client that are under way, and of all with tokens of one name: what a client
+/// began goes on when it is gone.
 const REQUESTS_MAX: usize = 256;
+const REQUESTS_OF_NAME_MAX: usize = 4096;
 /// Before a packet is offered again to a library whose own queue is full. It has no way to
 /// wait for room.
 const DELAY_MIN: Duration = Duration::from_millis(1);
@@ -72,7 +74,6 @@ pub struct Client {
     pub(crate) name: String,
     /// What it may do.
     pub(crate) role: Role,
-    requests: AtomicUsize,
     queue: Mutex<Queue>,
     changed: Notify,
 }
@@ -86,13 +87,62 @@ struct Queue {
     closed: bool,
 }
 
+/// The requests that are under way, by client and by the name of its token.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Requests(Arc<Mutex<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    by_client: HashMap<u64, usize>,
+    by_name: HashMap<String, usize>,
+}
+
 /// A request that is under way.
 #[derive(Debug)]
-pub(crate) struct UnderWay(Arc<Client>);
+pub(crate) struct UnderWay {
+    requests: Requests,
+    client: Arc<Client>,
+}
+
+impl Requests {
+    /// Counts a request of a client, unless too many are under way.
+    pub(crate) fn begin(&self, client: &Arc<Client>) -> Option<UnderWay> {
+        let mut counts = self.lock();
+        let of_client = counts.by_client.get(&client.number).copied();
+        let of_name = counts.by_name.get(&client.name).copied();
+        if of_client >= Some(REQUESTS_MAX) || of_name >= Some(REQUESTS_OF_NAME_MAX) {
+            return None;
+        }
+        *counts.by_client.entry(client.number).or_default() += 1;
+        *counts.by_name.entry(client.name.clone()).or_default() += 1;
+        Some(UnderWay {
+            requests: self.clone(),
+            client: client.clone(),
+        })
+    }
+
+    /// What is locked here is whole at any moment, and locked for moments only.
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+        let mut counts = self.requests.lock();
+        let Counts { by_client, by_name } = &mut *counts;
+        count_down(by_client, &self.client.number);
+        count_down(by_name, &self.client.name);
+    }
+}
+
+/// One less; what has none is not remembered.
+fn count_down<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
     }
 }
 
@@ -104,17 +154,9 @@ impl Client {
             number,
             name,
             role,
-            requests: AtomicUsize::new(0),
             queue: Mutex::default(),
             changed: Notify::new(),
         }
-    }
-
-    /// Counts a request, unless too many are under way.
-    pub(crate) fn begin(self: &Arc<Self>) -> Option<UnderWay> {
-        let before = self.requests.fetch_add(1, Ordering::Relaxed);
-        let counted = UnderWay(self.clone());
-        (before < REQUESTS_MAX).then_some(counted)
     }
 
     /// Puts a packet behind those that wait. A client whose queue is full is disconnected; what
@@ -157,6 +199,12 @@ impl Client {
     pub(crate) fn disconnect(&self) {
         self.lock().overflowed = true;
         self.changed.notify_one();
+    }
+
+    /// Whether it is disconnected, or is to be.
+    pub(crate) fn is_over(&self) -> bool {
+        let queue = self.lock();
+        queue.closed || queue.overflowed
     }
 
     /// Sends what waits until the client is gone.
@@ -227,6 +275,8 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::json::raw;
 
@@ -321,10 +371,29 @@ mod tests {
 
     #[test]
     fn requests_under_way_are_bounded() {
-        let client = client();
-        let under_way: Vec<_> = (0..REQUESTS_MAX).map(|_| client.begin().unwrap()).collect();
-        assert!(client.begin().is_none());
+        let (requests, client) = (Requests::default(), client());
+        let begin = |client: &Arc<Client>| requests.begin(client);
+        let under_way: Vec<_> = (0..REQUESTS_MAX).map(|_| begin(&client).unwrap()).collect();
+        assert!(begin(&client).is_none());
         drop(under_way);
-        assert!(client.begin().is_some());
+        assert!(begin(&client).is_some());
+    }
+
+    #[test]
+    fn who_comes_again_and_again_has_no_more_requests_under_way() {
+        let requests = Requests::default();
+        let mut under_way = Vec::new();
+        for number in 0..100 {
+            let name = "n".to_owned();
+            let client = Arc::new(Client::new(number, name, Role::Read));
+            under_way.extend((0..REQUESTS_MAX).map_while(|_| requests.begin(&client)));
+            client.close();
+        }
+        assert_eq!(under_way.len(), REQUESTS_OF_NAME_MAX);
+        let other = Arc::new(Client::new(100, "other".to_owned(), Role::Read));
+        assert!(requests.begin(&other).is_some());
+        under_way.clear();
+        let counts = requests.lock();
+        assert!(counts.by_client.is_empty() && counts.by_name.is_empty());
     }
 }

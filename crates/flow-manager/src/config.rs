@@ -40,8 +40,27 @@ pub struct Config {
     pub shutdown_grace: Duration,
 }
 
-/// The engine's socket where `DOCKER_HOST` does not say another.
-const ENGINE_SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/docker.sock"];
+/// The engine's socket where `DOCKER_HOST` does not say another, what is beside it, and where it
+/// and its runtime keep what all containers are made of.
+const ENGINE_PLACES: [&str; 7] = [
+    "/var/run/docker.sock",
+    "/run/docker.sock",
+    "/run/docker",
+    "/run/containerd",
+    "/run/podman",
+    "/var/lib/docker",
+    "/var/lib/containerd",
+];
+/// The same of an engine that runs as our own user, by the folder that a variable names.
+const ROOTLESS_PLACES: [(&str, &str); 7] = [
+    ("XDG_RUNTIME_DIR", "docker.sock"),
+    ("XDG_RUNTIME_DIR", "docker"),
+    ("XDG_RUNTIME_DIR", "podman"),
+    ("XDG_DATA_HOME", "docker"),
+    ("HOME", ".docker/run"),
+    ("HOME", ".docker/desktop"),
+    ("HOME", ".local/share/docker"),
+];
 /// The engine takes no less.
 const MEMORY_MIN: u64 = 6 << 20;
 const MEMORY_MAX: u64 = 1 << 40;
@@ -58,7 +77,10 @@ impl Config {
     #[must_use]
     pub fn read(environment: &Environment) -> (Option<Self>, Diagnostics) {
         let mut reader = Reader::new(environment);
-        let config = read(&mut reader);
+        let mut config = read(&mut reader);
+        if let Some(config) = &mut config {
+            config.policy.forbidden.extend(rootless(environment));
+        }
         reader.unknown_variables("FLOW_", setting::ALL);
         let findings = reader.findings;
         (config.filter(|_| findings.problems.is_empty()), findings)
@@ -155,7 +177,7 @@ fn forbidden(
     tokens: Option<&Path>,
     docker_host: Option<&str>,
 ) -> Vec<PathBuf> {
-    let mut places: Vec<PathBuf> = ENGINE_SOCKETS.iter().map(PathBuf::from).collect();
+    let mut places: Vec<PathBuf> = ENGINE_PLACES.iter().map(PathBuf::from).collect();
     places.push(state_dir.to_owned());
     places.extend(tokens.map(Path::to_owned));
     places.extend(
@@ -167,6 +189,14 @@ fn forbidden(
         places.push(path.clone());
     }
     places
+}
+
+/// What a rootless engine has, whose socket is found without `DOCKER_HOST`.
+fn rootless(environment: &Environment) -> impl Iterator<Item = PathBuf> {
+    ROOTLESS_PLACES.iter().filter_map(|(variable, below)| {
+        let folder = Path::new(environment.variable(variable)?);
+        folder.is_absolute().then(|| folder.join(below))
+    })
 }
 
 /// A setting that may be left out.

@@ -18,6 +18,7 @@ use crate::time::Moment;
 
 mod create;
 mod engine;
+mod identity;
 mod lifecycle;
 mod logs;
 mod nesting;
@@ -308,6 +309,7 @@ impl Inner {
             socket_connected: self.sockets.is_socket_connected(&entry.id),
             last_communication: self.sockets.last_communication(&entry.id),
             resource_usage: entry.fresh_usage(),
+            stale: !self.engine.is_there(),
         }
     }
 

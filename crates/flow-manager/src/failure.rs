@@ -75,6 +75,8 @@ codes! {
         NotUpdatable = "not_updatable",
         /// The flow did not come up with the new code.
         UpdateFailed = "update_failed",
+        /// There are as many containers as there may be.
+        TooManyContainers = "too_many_containers",
         /// The engine cannot be reached.
         EngineUnavailable = "engine_unavailable",
         /// The engine did not answer in time.
@@ -129,6 +131,28 @@ codes! {
         TooManyClients = "too_many_clients",
         /// The role does not allow it.
         Forbidden = "forbidden",
+}
+
+impl ErrorCode {
+    /// Whether something failed that who runs the program may have to mend. The others are the
+    /// client's own, and an engine that is away is logged once.
+    #[must_use]
+    pub fn is_fault(self) -> bool {
+        matches!(
+            self,
+            Self::ImageNotFound
+                | Self::PortTaken
+                | Self::CommandNotFound
+                | Self::LogsUnavailable
+                | Self::UpdateFailed
+                | Self::EngineTimeout
+                | Self::EngineError
+                | Self::SocketUnavailable
+                | Self::TooManyContainers
+                | Self::Internal
+                | Self::StateNotWritten
+        )
+    }
 }
 
 impl fmt::Display for ErrorCode {

@@ -57,8 +57,11 @@ struct State {
 /// Those who follow the log of a container.
 #[derive(Debug, Default)]
 struct LogRoom {
+    /// It goes on when the last has left and another comes.
     seq: u64,
     members: HashSet<u64>,
+    /// Its container is: it is remembered as long as somebody is in it.
+    is_gone: bool,
 }
 
 #[derive(Serialize)]
@@ -132,11 +135,10 @@ impl Hub {
         state.clients.remove(&client);
         let mut empty = Vec::new();
         state.logs.retain(|id, room| {
-            room.members.remove(&client);
-            if room.members.is_empty() {
+            if room.members.remove(&client) && room.members.is_empty() {
                 empty.push(id.clone());
             }
-            !room.members.is_empty()
+            !room.members.is_empty() || !room.is_gone
         });
         empty
     }
@@ -152,6 +154,17 @@ impl Hub {
         for client in self.lock().clients.values() {
             client.disconnect();
         }
+    }
+
+    /// Disconnects the clients with these tokens.
+    pub(crate) fn disconnect(&self, tokens: &[(Role, String)]) -> usize {
+        let state = self.lock();
+        let is_meant = |client: &&Arc<Client>| {
+            let mut tokens = tokens.iter();
+            tokens.any(|(role, name)| *role == client.role && *name == client.name)
+        };
+        let meant = state.clients.values().filter(is_meant);
+        meant.inspect(|client| client.disconnect()).count()
     }
 
     /// A client follows the log of a container; true for the first.
@@ -171,19 +184,30 @@ impl Hub {
         let Some(room) = state.logs.get_mut(id) else {
             return false;
         };
-        room.members.remove(&client);
-        let is_empty = room.members.is_empty();
-        if is_empty {
+        let is_last = room.members.remove(&client) && room.members.is_empty();
+        if room.members.is_empty() && room.is_gone {
             state.logs.remove(id);
         }
-        is_empty
+        is_last
+    }
+
+    /// The container of a log is gone, and nothing more will be told of it.
+    pub(crate) fn log_is_gone(&self, id: &str) {
+        let mut state = self.lock();
+        if let Some(room) = state.logs.get_mut(id) {
+            room.is_gone = true;
+            if room.members.is_empty() {
+                state.logs.remove(id);
+            }
+        }
     }
 
     /// Tells those who follow a log.
     pub(crate) fn tell_log(&self, container_id: &str, lines: &[LogText], dropped: u64) {
         let mut state = self.lock();
         let State { logs, clients, .. } = &mut *state;
-        let Some(room) = logs.get_mut(container_id) else {
+        let room = logs.get_mut(container_id);
+        let Some(room) = room.filter(|room| !room.members.is_empty()) else {
             return;
         };
         room.seq += 1;
@@ -356,5 +380,28 @@ mod tests {
         assert_eq!(hub.leave(2), ["1"]);
         assert!(hub.follow("1", 1) && hub.unfollow("1", 1));
         assert_eq!(hub.clients(), 1);
+    }
+
+    #[test]
+    fn numbers_of_a_log_go_on_as_long_as_its_container_is_there() {
+        let hub = Hub::new();
+        client(&hub, 1, Role::Operate);
+        let seq = |hub: &Hub| hub.lock().logs.get("1").map(|room| room.seq);
+        for expected in [Some(1), Some(2)] {
+            assert!(hub.follow("1", 1));
+            hub.tell_log("1", &[], 1);
+            assert!(hub.unfollow("1", 1) && !hub.unfollow("1", 1));
+            // Nobody is there to be told.
+            hub.tell_log("1", &[], 1);
+            assert_eq!(seq(&hub), expected);
+        }
+        assert!(hub.follow("1", 1));
+        hub.log_is_gone("1");
+        assert_eq!(seq(&hub), Some(2));
+        assert_eq!((hub.leave(1), seq(&hub)), (vec!["1".to_owned()], None));
+        client(&hub, 2, Role::Operate);
+        assert!(hub.follow("1", 2) && hub.unfollow("1", 2));
+        hub.log_is_gone("1");
+        assert_eq!(seq(&hub), None);
     }
 }

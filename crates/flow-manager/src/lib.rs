@@ -18,6 +18,7 @@ pub mod model;
 pub mod policy;
 mod rooms;
 pub mod server;
+mod sessions;
 pub mod socketio;
 pub mod system_log;
 pub mod time;

@@ -243,6 +243,14 @@ pub struct ContainerStatus {
     pub last_communication: Option<Moment>,
     /// What it uses, at most five seconds old; `None` while that is not known.
     pub resource_usage: Option<ResourceUsage>,
+    /// Whether the engine is away, and this is what it said last. It is told only then.
+    #[serde(skip_serializing_if = "is_false")]
+    pub stale: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// What a container uses.

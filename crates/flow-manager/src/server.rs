@@ -17,9 +17,12 @@ use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::socketio::{Peer, SocketIoEventHandler};
 
+mod entrance;
 mod guard;
 mod listener;
 mod page;
+mod unix;
+mod wire;
 
 pub use guard::Guard;
 pub use listener::{ListenError, Listener, serve};
@@ -36,6 +39,12 @@ struct Parts {
     metrics: Arc<Metrics>,
 }
 
+/// Who comes in, and how many.
+struct Door {
+    guard: Guard,
+    handler: SocketIoEventHandler,
+}
+
 /// The routes for clients.
 pub fn router(
     handler: &SocketIoEventHandler,
@@ -47,11 +56,15 @@ pub fn router(
     for (path, file) in page::FILES {
         router = router.route(path, get(async || page::answer(file)));
     }
+    let door = Door {
+        guard,
+        handler: handler.clone(),
+    };
     router
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async move || ready(&containers)))
         .layer(layer)
-        .layer(from_fn_with_state(Arc::new(guard), guarded))
+        .layer(from_fn_with_state(Arc::new(door), guarded))
 }
 
 /// The routes of `METRICS_ADDR`.
@@ -86,7 +99,7 @@ fn ready(containers: &ContainerManager) -> (StatusCode, &'static str) {
 
 /// Lets a request through that may come in, and tells a browser of another origin that it may
 /// read the answer.
-async fn guarded(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+async fn guarded(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     if matches!(request.uri().path(), "/healthz" | "/readyz") {
         return next.run(request).await;
     }
@@ -95,14 +108,22 @@ async fn guarded(State(guard): State<Arc<Guard>>, mut request: Request, next: Ne
         .get::<Peer>()
         .copied()
         .unwrap_or_default();
-    let admitted = match guard.admit(peer, request.headers()) {
+    let admitted = match door.guard.admit(peer, request.headers()) {
         Ok(admitted) => admitted,
-        Err(reason) => return refusal(reason),
+        Err(reason) => return refusal(StatusCode::FORBIDDEN, reason),
     };
     request.extensions_mut().insert(admitted.peer);
-    let mut response = match request.method() == Method::OPTIONS && admitted.origin.is_some() {
-        true => preflight(),
-        false => next.run(request).await,
+    let mut response = if request.method() == Method::OPTIONS && admitted.origin.is_some() {
+        preflight()
+    } else if entrance::is_for_engine_io(request.uri()) {
+        let passed = entrance::pass(door.handler.sessions(), admitted.peer, request, next).await;
+        passed.unwrap_or_else(|| {
+            door.handler.refused_session();
+            let reason = "too many have not said who they are, try again\n";
+            refusal(StatusCode::SERVICE_UNAVAILABLE, reason)
+        })
+    } else {
+        next.run(request).await
     };
     if let Some(origin) = admitted.origin {
         let headers = response.headers_mut();
@@ -127,8 +148,8 @@ fn preflight() -> Response {
     response
 }
 
-fn refusal(reason: &'static str) -> Response {
+fn refusal(status: StatusCode, reason: &'static str) -> Response {
     let mut response = Response::new(Body::from(reason));
-    *response.status_mut() = StatusCode::FORBIDDEN;
+    *response.status_mut() = status;
     response
 }

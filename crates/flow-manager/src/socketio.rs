@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde::Serialize;
 use serde_json::value::RawValue;
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
@@ -19,13 +18,14 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::auth::{RateLimit, Role, Tokens};
-use crate::clients::{Client, Packet};
+use crate::clients::{Client, Packet, Requests};
 use crate::containers::ContainerManager;
 use crate::failure::{ErrorBody, ErrorCode, Failure};
 use crate::flow::SocketCommunicationHandler;
 use crate::hub::Hub;
 use crate::json::raw;
 use crate::metrics::Metrics;
+use crate::sessions::Sessions;
 use crate::system_log::SystemLogger;
 use crate::time::Moment;
 
@@ -35,6 +35,7 @@ mod incoming;
 mod logs;
 mod request;
 
+pub use answers::Answer;
 use incoming::{Incoming, SocketTransport};
 use logs::LogFollowers;
 use request::{Arguments, Envelope};
@@ -43,7 +44,7 @@ use request::{Arguments, Envelope};
 const CLIENTS_MAX: usize = 4096;
 /// Most bytes of a packet: a message of 1 MiB, with its escapes.
 const PACKET_MAX: usize = 2 * 1024 * 1024;
-/// Packets in the library's own queue, beside ours, which counts bytes. An answer to a client
+/// Packets in the library's own queue, beside ours; their bytes are counted by the session. An answer to a client
 /// that polls has so many, a burst and a ping at most: 16 is what python-engineio takes.
 const LIBRARY_QUEUE: usize = 10;
 /// How long a client may take from its connection to its token.
@@ -56,6 +57,8 @@ pub struct Peer {
     pub address: Option<IpAddr>,
     /// Only our own user can connect here, so no token is needed.
     pub is_owner: bool,
+    /// The number of its session; 0 for what is not of one.
+    pub(crate) session: u64,
 }
 
 /// Answers the requests of clients.
@@ -84,6 +87,8 @@ struct Inner {
     metrics: Arc<Metrics>,
     tokens: RwLock<Tokens>,
     wrong_tokens: RateLimit,
+    requests: Requests,
+    sessions: Arc<Sessions>,
     followers: LogFollowers,
     /// How many clients were let in.
     admitted: AtomicU64,
@@ -93,36 +98,6 @@ struct Inner {
 pub type Outcome = Result<Answer, Failure>;
 /// An answer to come.
 pub type Answering = BoxFuture<'static, Outcome>;
-
-/// Makes the answer for the id that the client gave its request.
-type Body = dyn Fn(Option<&str>) -> Box<RawValue> + Send;
-
-/// The answer to a request, without the id that the client gave it.
-pub struct Answer {
-    event: &'static str,
-    body: Box<Body>,
-}
-
-impl Answer {
-    fn new<T: Serialize + Send + 'static>(event: &'static str, body: T) -> Self {
-        #[derive(Serialize)]
-        struct Echoed<'a, T> {
-            request_id: Option<&'a str>,
-            #[serde(flatten)]
-            body: &'a T,
-        }
-        let body = move |request_id: Option<&str>| {
-            raw(&Echoed {
-                request_id,
-                body: &body,
-            })
-        };
-        Self {
-            event,
-            body: Box::new(body),
-        }
-    }
-}
 
 impl fmt::Debug for SocketIoEventHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,6 +123,8 @@ impl SocketIoEventHandler {
             metrics,
             tokens: RwLock::new(tokens),
             wrong_tokens: RateLimit::default(),
+            requests: Requests::default(),
+            sessions: Arc::default(),
             admitted: AtomicU64::new(0),
         };
         Self {
@@ -155,13 +132,20 @@ impl SocketIoEventHandler {
         }
     }
 
-    /// Takes other tokens for who connects from now on.
-    pub fn set_tokens(&self, tokens: Tokens) {
-        *self
-            .inner
-            .tokens
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = tokens;
+    /// Takes other tokens, and disconnects who came in with one that is none of them; how many
+    /// those are. Clients with a token of the same role and name are not told apart.
+    pub fn set_tokens(&self, tokens: Tokens) -> usize {
+        let withdrawn = {
+            let mut known = self
+                .inner
+                .tokens
+                .write()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let withdrawn = known.withdrawn_by(&tokens);
+            *known = tokens;
+            withdrawn
+        };
+        self.inner.hub.disconnect(&withdrawn)
     }
 
     /// The layer that speaks Socket.IO, with the namespace `/`.
@@ -216,8 +200,29 @@ impl SocketIoEventHandler {
         Ok(())
     }
 
-    /// The role and the name of who gives a token.
+    /// The sessions in which nobody has said who it is.
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.inner.sessions
+    }
+
+    /// A session was refused: too many are open.
+    pub(crate) fn refused_session(&self) {
+        self.inner.metrics.refused_client();
+    }
+
+    /// The role and the name of who gives a token, who is no stranger from then on.
     fn check_token(
+        &self,
+        peer: Peer,
+        token: Option<&str>,
+        now: Instant,
+    ) -> Result<(Role, String), ErrorCode> {
+        let known = self.find_token(peer, token, now)?;
+        self.inner.sessions.knows(peer.session);
+        Ok(known)
+    }
+
+    fn find_token(
         &self,
         peer: Peer,
         token: Option<&str>,
@@ -288,8 +293,11 @@ impl SocketIoEventHandler {
         let refuse = |code, message: &str| -> Answering {
             std::future::ready(Err(Failure::new(code, message))).boxed()
         };
-        let under_way = client.begin();
-        let answering = if under_way.is_none() {
+        let under_way = self.inner.requests.begin(&client);
+        let answering = if client.is_over() {
+            // It is about to be disconnected: nothing of its is begun any more.
+            refuse(ErrorCode::Forbidden, "The client is being disconnected")
+        } else if under_way.is_none() {
             refuse(
                 ErrorCode::TooManyRequests,
                 "Too many requests are under way",
@@ -334,12 +342,9 @@ impl SocketIoEventHandler {
             .metrics
             .request(outcome.as_ref().err().map(|failure| failure.code));
         let (event, data) = match outcome {
-            Ok(answer) => (answer.event, (answer.body)(request_id)),
+            Ok(answer) => answer.told(request_id),
             Err(failure) => {
-                if matches!(
-                    failure.code,
-                    ErrorCode::Internal | ErrorCode::StateNotWritten
-                ) {
+                if failure.code.is_fault() {
                     SystemLogger.log_error(&failure, operation);
                 }
                 let container = envelope.container_id.as_deref();

@@ -149,8 +149,8 @@ async fn stop_all(
     watching.abort();
 }
 
-/// Reads the tokens again. Clients that are connected stay; a file that is wrong changes
-/// nothing.
+/// Reads the tokens again. Clients whose token is still there stay connected; a file that is wrong
+/// changes nothing.
 async fn reload(config: &Config, handler: &SocketIoEventHandler) {
     let config = config.clone();
     let read: Result<Tokens, RunError> = match on_disk(move || tokens::load(&config)).await {
@@ -159,8 +159,8 @@ async fn reload(config: &Config, handler: &SocketIoEventHandler) {
     };
     match read {
         Ok(tokens) => {
-            handler.set_tokens(tokens);
-            info!("tokens read again");
+            let disconnected = handler.set_tokens(tokens);
+            info!(disconnected, "tokens read again");
         }
         Err(RunError::Tokens { problems }) => {
             settings::log_problems(&problems, "tokens not read, the old ones hold");

@@ -47,6 +47,26 @@ fn nothing_set_is_safe() {
 }
 
 #[test]
+fn what_the_engine_keeps_is_forbidden_also_of_a_rootless_one() {
+    let (config, _) = read(&[
+        ("XDG_RUNTIME_DIR", "/run/user/1000"),
+        ("HOME", "/home/me"),
+        ("XDG_DATA_HOME", ""),
+    ]);
+    let forbidden = config.unwrap().policy.forbidden;
+    for place in [
+        "/run/containerd",
+        "/var/lib/docker",
+        "/run/user/1000/docker.sock",
+        "/home/me/.docker/run",
+        "/home/me/.local/share/docker",
+    ] {
+        assert!(forbidden.contains(&place.into()), "{place}");
+    }
+    assert!(forbidden.iter().all(|place| place.is_absolute()));
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let (_, problems) = read(&[
         ("LISTEN", "nowhere"),

@@ -18,6 +18,9 @@ use crate::time::Moment;
 /// How long it is looked whether an engine that did not answer has made a container after all:
 /// one whose disk is slow takes minutes.
 const SLOW: Duration = Duration::from_secs(120);
+/// Most containers: each has a socket, and what was asked for in memory. Those that are being
+/// created at the moment may come on top.
+pub(super) const CONTAINERS_MAX: usize = 4096;
 
 impl ContainerManager {
     /// Makes a container; it is not started. What a failed attempt left behind is removed.
@@ -26,7 +29,8 @@ impl ContainerManager {
     ///
     /// [`ErrorCode::InvalidValue`], [`ErrorCode::ImageNotAllowed`],
     /// [`ErrorCode::MountNotAllowed`], [`ErrorCode::ImageNotFound`],
-    /// [`ErrorCode::NameTaken`], [`ErrorCode::StateNotWritten`] and those of the engine.
+    /// [`ErrorCode::NameTaken`], [`ErrorCode::TooManyContainers`],
+    /// [`ErrorCode::StateNotWritten`] and those of the engine.
     pub fn create_container(
         &self,
         config: ContainerConfig,
@@ -70,6 +74,10 @@ impl Inner {
     ) -> Result<ContainerInfo, Failure> {
         self.engine.client()?;
         self.policy.check(&config)?;
+        if self.lock().len() >= CONTAINERS_MAX {
+            let message = format!("There are {CONTAINERS_MAX} containers already");
+            return Err(Failure::new(ErrorCode::TooManyContainers, message));
+        }
         self.check_nesting(&config)?;
         if let Some(name) = &config.name
             && self.lock().resolve(name).is_ok_and(|id| id != *name)

@@ -68,6 +68,15 @@ impl Engine {
         })
     }
 
+    /// Asks for something that would be done twice if it were asked twice.
+    pub(crate) async fn ask_once<T, F, Fut>(&self, ask: F) -> Result<T, Failure>
+    where
+        F: FnOnce(DockerApiClient) -> Fut,
+        Fut: Future<Output = Result<T, DockerClientError>>,
+    {
+        Ok(ask(self.client()?).await?)
+    }
+
     /// Asks for something that does no harm when it is asked twice; again if the engine went
     /// away for a moment.
     pub(crate) async fn ask<T, F, Fut>(&self, ask: F) -> Result<T, Failure>

@@ -149,6 +149,7 @@ fn expect(status: ContainerStatus, wanted: ContainerState) -> Result<ContainerSt
 impl Inner {
     pub(super) async fn start(self: &Arc<Self>, id: &str) -> Result<ContainerStatus, Failure> {
         self.check_mounts(id).await?;
+        self.mend_socket(id).await;
         self.act(id, Act::Start).await
     }
 
@@ -193,7 +194,11 @@ impl Inner {
     async fn act(self: &Arc<Self>, id: &str, act: Act) -> Result<ContainerStatus, Failure> {
         self.engine.client()?;
         let before = self.wish(id, act.wish()).await?;
-        let acted = self.engine.ask(|docker| act.ask(docker, id)).await;
+        let acted = match act {
+            // Whether one that was cut off was begun is not known.
+            Act::Restart(_) => self.engine.ask_once(|docker| act.ask(docker, id)).await,
+            _ => self.engine.ask(|docker| act.ask(docker, id)).await,
+        };
         if let Err(failure) = acted {
             if failure.code == ErrorCode::ContainerNotFound {
                 self.forget(id).await;

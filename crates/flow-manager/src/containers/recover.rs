@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::registry::Entry;
 use super::store::{CreatedRecord, Record, StoreError};
@@ -90,6 +90,38 @@ impl Inner {
                 error = diagnostics::chain(&failure),
                 "container without a socket"
             );
+        }
+    }
+
+    /// Listens for the flows of the containers that have no socket: none could be made for them.
+    pub(super) async fn mend_sockets(self: &Arc<Self>) {
+        let mut without = self.lock().ids();
+        without.retain(|id| !self.sockets.has_socket(id));
+        for id in without {
+            self.mend_socket(&id).await;
+        }
+    }
+
+    /// The same for one container. Without its socket it is started and stopped all the same.
+    pub(super) async fn mend_socket(self: &Arc<Self>, id: &str) {
+        let folder = |entry: &Entry| self.store.folder(&entry.folder);
+        let Some(folder) = self.lock().get(id).map(folder) else {
+            return;
+        };
+        if self.sockets.has_socket(id) {
+            return;
+        }
+        match self.sockets.setup_socket(id, &folder).await {
+            // It was removed meanwhile, and so was what listens for it.
+            Ok(()) if self.lock().get(id).is_none() => {
+                self.sockets.cleanup_socket(id, &folder).await;
+            }
+            Ok(()) => info!(container = id, "socket made"),
+            Err(failure) => debug!(
+                container = id,
+                error = diagnostics::chain(&failure),
+                "container without a socket"
+            ),
         }
     }
 

@@ -136,6 +136,10 @@ impl Registry {
         all
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn ids(&self) -> Vec<String> {
         self.entries.keys().cloned().collect()
     }

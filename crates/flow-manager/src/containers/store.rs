@@ -16,11 +16,14 @@ use crate::time::Moment;
 /// The folders of the containers.
 const CONTAINERS: &str = "c";
 const INSTANCE: &str = "instance";
+const ENGINE: &str = "engine";
+/// An engine's id is a fingerprint or a UUID.
+const ENGINE_ID_MAX: u64 = 256;
 const LOCK: &str = "lock";
 const RECORD: &str = "state.json";
 /// A request has 2 MiB at most, of which escapes can make six times as much.
 const RECORD_MAX: u64 = 16 * 1024 * 1024;
-/// Most folders that are looked at.
+/// Most folders that are looked at: more than there are containers, and what was being created.
 const FOLDERS_MAX: usize = 10_000;
 
 /// Why the folder of the state cannot be used.
@@ -31,6 +34,8 @@ pub enum StoreError {
     Folder(#[from] FolderError),
     #[error("another flow-manager uses {}", .path.display())]
     Locked { path: PathBuf, source: io::Error },
+    #[error("{} has more than {FOLDERS_MAX} folders", .path.display())]
+    TooMany { path: PathBuf },
     #[error("{} holds no id: it was written by something else", .path.display())]
     Instance { path: PathBuf },
     #[error("read {}", .path.display())]
@@ -189,12 +194,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`FolderError`].
-    pub fn names(&self) -> Result<Vec<String>, FolderError> {
+    /// [`StoreError`], also if there are too many.
+    pub fn names(&self) -> Result<Vec<String>, StoreError> {
         let path = self.root.join(CONTAINERS);
         let failed = |error| FolderError::new("list", &path, error);
         let mut names = Vec::new();
-        for entry in fs::read_dir(&path).map_err(failed)?.take(FOLDERS_MAX) {
+        for entry in fs::read_dir(&path).map_err(failed)? {
+            if names.len() == FOLDERS_MAX {
+                return Err(StoreError::TooMany { path });
+            }
             if let Ok(name) = entry.map_err(failed)?.file_name().into_string()
                 && is_folder_name(&name)
             {
@@ -202,6 +210,33 @@ impl Store {
             }
         }
         Ok(names)
+    }
+}
+
+impl Store {
+    /// The id of the engine that has our containers, if one was there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`].
+    pub fn engine(&self) -> Result<Option<String>, FolderError> {
+        let path = self.root.join(ENGINE);
+        let mut text = String::new();
+        match File::open(&path).and_then(|file| file.take(ENGINE_ID_MAX).read_to_string(&mut text))
+        {
+            Ok(_) => Ok(Some(text.trim().to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(FolderError::new("read", &path, error)),
+        }
+    }
+
+    /// Remembers the engine.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`].
+    pub fn set_engine(&self, id: &str) -> Result<(), FolderError> {
+        replace(&self.root.join(ENGINE), id.as_bytes())
     }
 }
 
@@ -310,6 +345,28 @@ mod tests {
         fs::write(store.folder(&name).path().join(RECORD), "{").unwrap();
         assert!(matches!(store.read(&name), Err(StoreError::Record { .. })));
         assert_eq!(store.read("0123456789abcdef").unwrap(), None);
+    }
+
+    #[test]
+    fn folders_that_are_too_many_are_not_passed_over() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(place.path()).unwrap();
+        for number in 0..FOLDERS_MAX {
+            let folder = store.folder(&format!("{number:016x}"));
+            fs::create_dir(folder.path()).unwrap();
+        }
+        assert_eq!(store.names().unwrap().len(), FOLDERS_MAX);
+        fs::create_dir(store.folder(&"f".repeat(16)).path()).unwrap();
+        assert!(matches!(store.names(), Err(StoreError::TooMany { .. })));
+    }
+
+    #[test]
+    fn engine_is_remembered() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(place.path()).unwrap();
+        assert_eq!(store.engine().unwrap(), None);
+        store.set_engine("A:B").unwrap();
+        assert_eq!(store.engine().unwrap().as_deref(), Some("A:B"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Watching the engine: what its events say of our containers, and all of it anew where events
 //! may be missing.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
+use super::identity::OTHER_ENGINE;
 use super::{ContainerManager, Inner};
 use crate::model::ContainerHealth;
 use crate::policy::INSTANCE_LABEL;
@@ -25,6 +26,8 @@ const DELAY_MAX: Duration = Duration::from_secs(5);
 const MEND: Duration = Duration::from_secs(1);
 /// How often it is looked whether the engine still makes what nobody waits for.
 const LATE_EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked whether a container lacks its socket, for the disk was full, say.
+const SOCKETS_EVERY: Duration = Duration::from_secs(5);
 /// Containers that are looked at side by side.
 const ASKED_AT_ONCE: usize = 8;
 
@@ -70,7 +73,16 @@ impl Inner {
         options.reconnect_for = MEND;
         // Listening comes first, so that nothing falls between the two.
         let mut events = docker.events(options).await?;
-        self.list_anew(&docker).await?;
+        let (id, is_other) = self.identify(&docker).await?;
+        let listed = self.list(&docker).await?;
+        if is_other && self.knows_none_of(&listed) {
+            return Err(DockerClientError::Address {
+                address: docker.address().to_owned(),
+                reason: OTHER_ENGINE.to_owned(),
+            });
+        }
+        self.take_over(&docker, listed).await?;
+        self.remember(id).await;
         // They come before what clients ask for.
         let taken_back = self.take_back();
         self.engine.is_back(docker.clone());
@@ -78,9 +90,15 @@ impl Inner {
         self.observer.engine_changed(true);
         info!(api = docker.api_version(), "engine watched");
         let mut look = Instant::now();
+        let mut mend = Instant::now() + SOCKETS_EVERY;
         loop {
             let item = tokio::select! {
                 item = events.next() => item,
+                () = sleep_until(mend) => {
+                    self.mend_sockets().await;
+                    mend = Instant::now() + SOCKETS_EVERY;
+                    continue;
+                }
                 () = self.has_abandoned.notified() => continue,
                 () = sleep_until(look), if self.has_abandoned() => {
                     self.sweep_abandoned().await;
@@ -109,16 +127,25 @@ impl Inner {
         self: &Arc<Self>,
         docker: &DockerApiClient,
     ) -> Result<(), DockerClientError> {
-        let known = self.lock().ids();
+        let listed = self.list(docker).await?;
+        self.take_over(docker, listed).await
+    }
+
+    /// The ids of the containers that have our label.
+    async fn list(&self, docker: &DockerApiClient) -> Result<HashSet<String>, DockerClientError> {
         let label = format!("{INSTANCE_LABEL}={}", self.store.instance());
         let options = ListOptions::new(true).filter("label", &label);
         let listed = docker.list_containers_with(options).await?;
-        let there: HashMap<_, _> = listed
-            .into_iter()
-            .map(|container| (container.id.clone(), container))
-            .collect();
-        let (kept, gone): (Vec<_>, Vec<_>) =
-            known.into_iter().partition(|id| there.contains_key(id));
+        Ok(listed.into_iter().map(|container| container.id).collect())
+    }
+
+    async fn take_over(
+        self: &Arc<Self>,
+        docker: &DockerApiClient,
+        listed: HashSet<String>,
+    ) -> Result<(), DockerClientError> {
+        let known = self.lock().ids();
+        let (kept, gone): (Vec<_>, Vec<_>) = known.into_iter().partition(|id| listed.contains(id));
         for id in gone {
             self.forget(&id).await;
         }

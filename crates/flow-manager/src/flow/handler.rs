@@ -165,6 +165,12 @@ impl SocketCommunicationHandler {
         }
     }
 
+    /// Whether it is listened for the flow of a container.
+    #[must_use]
+    pub fn has_socket(&self, id: &str) -> bool {
+        self.shared.channel(id).is_some()
+    }
+
     /// Whether the flow of a container is connected.
     #[must_use]
     pub fn is_socket_connected(&self, id: &str) -> bool {

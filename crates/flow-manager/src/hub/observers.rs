@@ -77,6 +77,9 @@ impl ContainerObserver for Hub {
                 status,
             })
         });
+        if status.is_none() {
+            self.log_is_gone(id);
+        }
         let new = status.map(|status| status.state);
         if new == Some(old) {
             return;

@@ -42,12 +42,18 @@ fn status_has_null_for_what_is_absent() {
         socket_connected: false,
         last_communication: None,
         resource_usage: None,
+        stale: false,
     };
     assert_eq!(
         serde_json::to_value(&status).unwrap(),
         json!({"id": "1", "state": "created", "health": "none", "uptime": null,
             "socket_connected": false, "last_communication": null, "resource_usage": null})
     );
+    let stale = ContainerStatus {
+        stale: true,
+        ..status
+    };
+    assert_eq!(serde_json::to_value(&stale).unwrap()["stale"], true);
 }
 
 #[test]

@@ -188,6 +188,7 @@ mod tests {
             Peer {
                 address,
                 is_owner: false,
+                session: 0,
             },
             &map,
         )

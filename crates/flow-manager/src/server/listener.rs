@@ -1,11 +1,8 @@
 //! Connections: where they come from, how many, and their end.
 
 use std::convert::Infallible;
-use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,15 +18,21 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::LAST_WORDS;
+use super::unix::{Place, bind_private};
+use super::wire::Counted;
 use crate::config::Listen;
+use crate::sessions::Wire;
 use crate::socketio::Peer;
 
-/// Most connections: a client with polling has two.
+/// Most connections, websockets included: a client with polling has two.
 const CONNECTIONS_MAX: usize = 8192;
 /// How long the head of a request may take.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// Most bytes of it.
 const HEAD_MAX: usize = 32 * 1024;
+/// How long a client may leave unread what is written to it. It is asked whether it is there, but
+/// one whose connection takes nothing cannot be told that it is to end.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 /// Before another connection is taken when none could be: too many files are open.
 const ACCEPT_DELAY: Duration = Duration::from_millis(100);
 
@@ -47,7 +50,7 @@ pub enum Listener {
     /// A port.
     Tcp(TcpListener),
     /// A Unix socket, which is removed with this.
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, Place),
 }
 
 impl Listener {
@@ -73,8 +76,8 @@ impl Listener {
                     place: path.display().to_string(),
                     source,
                 };
-                let listener = bind_private(path).map_err(failed)?;
-                Ok(Self::Unix(listener, path.clone()))
+                let (listener, place) = bind_private(path).await.map_err(failed)?;
+                Ok(Self::Unix(listener, place))
             }
         }
     }
@@ -100,6 +103,7 @@ impl Listener {
                     Peer {
                         address,
                         is_owner: false,
+                        session: 0,
                     },
                 ))
             }
@@ -110,39 +114,12 @@ impl Listener {
                     Peer {
                         address: None,
                         is_owner: true,
+                        session: 0,
                     },
                 ))
             }
         }
     }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-/// Listens on a socket that nobody else can open at any moment: it gets its name when it has
-/// its mode. A socket that is left from before is replaced, anything else is not.
-fn bind_private(path: &Path) -> io::Result<UnixListener> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if !metadata.file_type().is_socket() => {
-            return Err(ErrorKind::AlreadyExists.into());
-        }
-        _ => {}
-    }
-    let new = path.with_extension("new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&new)?;
-    fs::set_permissions(&new, Permissions::from_mode(0o600))?;
-    fs::rename(&new, path)?;
-    Ok(listener)
 }
 
 /// Waits until it is to stop. Whoever tells that is gone when the process ends.
@@ -169,11 +146,10 @@ pub async fn serve(listener: Listener, router: Router, mut stop: watch::Receiver
         };
         match accepted {
             (Ok(permit), Ok((stream, peer))) => {
-                let serving = connection(stream, peer, router.clone(), stop.clone());
-                connections.spawn(async move {
-                    serving.await;
-                    drop(permit);
-                });
+                let wire = Arc::default();
+                let stream = Counted::new(stream, Arc::clone(&wire), permit, READ_WITHIN);
+                let serving = connection(stream, wire, peer, router.clone(), stop.clone());
+                connections.spawn(serving);
             }
             _ => tokio::time::sleep(ACCEPT_DELAY).await,
         }
@@ -186,13 +162,15 @@ pub async fn serve(listener: Listener, router: Router, mut stop: watch::Receiver
 }
 
 async fn connection(
-    stream: Box<dyn Connection>,
+    stream: Counted<Box<dyn Connection>>,
+    wire: Arc<Wire>,
     peer: Peer,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(wire.clone());
         let router = router.clone();
         async move {
             Ok::<_, Infallible>(

@@ -6,7 +6,43 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::flow::Reply;
+use crate::json::raw;
 use crate::model::{ContainerInfo, ContainerStatus, LogText};
+
+/// Makes the answer for the id that the client gave its request.
+type Body = dyn Fn(Option<&str>) -> Box<RawValue> + Send;
+
+/// The answer to a request, without the id that the client gave it.
+pub struct Answer {
+    event: &'static str,
+    body: Box<Body>,
+}
+
+impl Answer {
+    pub(super) fn new<T: Serialize + Send + 'static>(event: &'static str, body: T) -> Self {
+        #[derive(Serialize)]
+        struct Echoed<'a, T> {
+            request_id: Option<&'a str>,
+            #[serde(flatten)]
+            body: &'a T,
+        }
+        let body = move |request_id: Option<&str>| {
+            raw(&Echoed {
+                request_id,
+                body: &body,
+            })
+        };
+        Self {
+            event,
+            body: Box::new(body),
+        }
+    }
+
+    /// The event, and its data with that id.
+    pub(super) fn told(self, request_id: Option<&str>) -> (&'static str, Box<RawValue>) {
+        (self.event, (self.body)(request_id))
+    }
+}
 
 #[derive(Serialize)]
 pub(super) struct OneContainer {

@@ -10,6 +10,7 @@ use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError, TransportType};
 
 use crate::clients::{Packet, Sent, Transport};
+use crate::sessions::{Passage, Session};
 
 /// A packet as it came.
 #[derive(Debug)]
@@ -35,26 +36,35 @@ impl<A: Adapter> FromMessage<A> for Incoming {
 
 /// A client's socket.
 #[derive(Clone)]
-pub(super) struct SocketTransport(Arc<Socket>);
+pub(super) struct SocketTransport {
+    socket: Arc<Socket>,
+    passage: Arc<Passage>,
+}
 
 impl FromConnectParts<LocalAdapter> for SocketTransport {
     type Error = Infallible;
 
     fn from_connect_parts(socket: &Arc<Socket>, _: &Option<Value>) -> Result<Self, Infallible> {
-        Ok(Self(socket.clone()))
+        let session = socket.req_parts().extensions.get::<Arc<Session>>();
+        Ok(Self {
+            passage: session
+                .map(|session| session.passage.clone())
+                .unwrap_or_default(),
+            socket: socket.clone(),
+        })
     }
 }
 
 impl SocketTransport {
     pub(super) fn socket(&self) -> &Socket {
-        &self.0
+        &self.socket
     }
 
     /// An acknowledgement is sent by what is consumed by it, also in vain, so it is made anew
     /// for each attempt.
     fn acknowledgement(&self, id: i64) -> AckSender {
         let mut nothing = Value::Str("[]".into(), None);
-        match AckSender::from_message_parts(&self.0, &mut nothing, &Some(id)) {
+        match AckSender::from_message_parts(&self.socket, &mut nothing, &Some(id)) {
             Ok(sender) => sender,
             Err(never) => match never {},
         }
@@ -63,26 +73,34 @@ impl SocketTransport {
 
 impl Transport for SocketTransport {
     fn send(&self, packet: &Packet) -> Sent {
-        if !self.0.connected() {
+        if !self.socket.connected() {
             return Sent::Closed;
         }
+        let (Packet::Event(_, data) | Packet::Ack(_, data)) = packet;
+        let bytes = data.get().len();
+        if !self.passage.take(bytes) {
+            return Sent::Full;
+        }
         let sent = match packet {
-            Packet::Event(event, data) => self.0.emit(event, &**data),
+            Packet::Event(event, data) => self.socket.emit(event, &**data),
             Packet::Ack(id, data) => self.acknowledgement(*id).send(&**data),
         };
         match sent {
             Ok(()) => Sent::Taken,
-            Err(SendError::Socket(SocketError::InternalChannelFull)) => Sent::Full,
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => {
+                self.passage.give_back(bytes);
+                Sent::Full
+            }
             Err(_) => Sent::Closed,
         }
     }
 
     fn is_polling(&self) -> bool {
-        self.0.transport_type() == TransportType::Polling
+        self.socket.transport_type() == TransportType::Polling
     }
 
     fn end(&self) -> Sent {
-        match self.0.clone().disconnect() {
+        match self.socket.clone().disconnect() {
             Ok(()) => Sent::Taken,
             Err(SocketError::InternalChannelFull) => Sent::Full,
             Err(_) => Sent::Closed,

@@ -103,8 +103,15 @@ async fn follow(containers: ContainerManager, hub: Arc<Hub>, id: String, log: Lo
     loop {
         sleep(AGAIN).await;
         match containers.follow_container_logs(&id).await {
-            Ok(log) => tell(&hub, &id, log).await,
-            Err(failure) if failure.code == ErrorCode::ContainerNotFound => return,
+            Ok(log) => {
+                // How many lines came meanwhile is not known: one at least.
+                hub.tell_log(&id, &[], 1);
+                tell(&hub, &id, log).await;
+            }
+            Err(failure) if failure.code == ErrorCode::ContainerNotFound => {
+                hub.log_is_gone(&id);
+                return;
+            }
             Err(failure) => debug!(
                 container = id,
                 error = diagnostics::chain(&failure),

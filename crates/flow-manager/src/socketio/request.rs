@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::failure::{ErrorCode, Failure};
 use crate::flow::Message;
+use crate::json;
 use crate::model::ContainerConfig;
 use crate::time::Moment;
 
@@ -92,11 +93,8 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Failure>
         let message = "A request is one object";
         return Err(Failure::new(ErrorCode::InvalidRequest, message));
     }
-    serde_json::from_str(body).map_err(|error| {
-        // The message names fields; of values it repeats at most a piece of a text.
-        let problem = diagnostics::redacted_prefix(&error.to_string());
-        Failure::new(ErrorCode::InvalidRequest, problem)
-    })
+    serde_json::from_str(body)
+        .map_err(|error| Failure::new(ErrorCode::InvalidRequest, json::problem(&error)))
 }
 
 /// Defines a request that has, beside its own fields, the id that the client gave it.

@@ -51,6 +51,14 @@ async fn without_an_engine_clients_stay_and_are_answered() {
         )
         .await;
     assert_eq!(flow.hear().await["command"], "x");
+    // What is told meanwhile says that it may be wrong.
+    drop(flow);
+    let told = client
+        .event("status_update", |told| {
+            told["status"]["socket_connected"] == false && told["status"]["stale"] == true
+        })
+        .await;
+    assert_eq!(told["status"]["state"], "running");
     site.engine.container("web").unwrap().exit(1);
     site.engine.restart().await.unwrap();
     client
@@ -58,6 +66,10 @@ async fn without_an_engine_clients_stay_and_are_answered() {
         .await;
     let list = client.must("list_containers", json!({})).await;
     assert_eq!(list["containers"][0]["status"], "exited");
+    let status = client
+        .must("get_status", json!({"container_id": "web"}))
+        .await;
+    assert!(status["status"].get("stale").is_none(), "{status}");
 }
 
 #[tokio::test]
@@ -171,6 +183,33 @@ async fn client_that_does_not_read_is_disconnected_and_others_are_served() {
     }
     assert!(seen < 1000, "{seen}");
     admin.must("list_containers", json!({})).await;
+}
+
+/// What goes to a client waits in our queue, which all clients share the texts of, and in the
+/// library's, which has a copy of each.
+#[tokio::test]
+async fn deaf_clients_cost_what_they_may() {
+    const DEAF: usize = 20;
+    let site = Site::new().await;
+    let program = site.start().await;
+    let mut admin = Client::connect(&program, ADMIN).await;
+    let mut flow = Flow::connect(&admin.run("web").await).await;
+    flow.hello("s").await;
+    let mut deaf = Vec::new();
+    for _ in 0..DEAF {
+        deaf.push(Client::connect(&program, ADMIN).await);
+    }
+    let before = program.resident();
+    let filler = "x".repeat(900_000);
+    for seq in 1..=30 {
+        flow.say(json!({"type": "event", "seq": seq, "name": "n", "data": filler}))
+            .await;
+        let told = admin.event("container_message", |_| true).await;
+        assert_eq!(told["seq"], seq);
+    }
+    let after = program.resident();
+    let most = before + 30 * 1024 + DEAF as u64 * 3 * 1024;
+    assert!(after < most, "{after} KiB, {before} before");
 }
 
 /// `FLOW_MANAGER_KILLS` says how often, ten times unless it does.

@@ -342,10 +342,29 @@ async fn token_is_made_at_the_first_start_and_its_place_is_told() {
     program.stop().await;
     let program = site.start().await;
     Client::connect(&program, token).await;
-    // Other tokens hold after SIGHUP, and a file that is wrong changes nothing.
+    // Other tokens hold after SIGHUP: who came in with one that is gone is out.
+    let text = format!("{text}admin me {ADMIN}\n");
+    std::fs::write(&file, text).unwrap();
+    let again = async |times: usize| {
+        program.signal("HUP");
+        until("the tokens", || {
+            program.log().matches("tokens read again").count() == times
+        })
+        .await;
+    };
+    again(1).await;
+    let mut withdrawn = Client::connect(&program, token).await;
+    let mut kept = Client::connect(&program, ADMIN).await;
+    withdrawn.must("list_containers", json!({})).await;
     std::fs::write(&file, format!("admin me {ADMIN}\n")).unwrap();
-    program.signal("HUP");
-    until("the tokens", || program.line("tokens read again").is_some()).await;
+    again(2).await;
+    while let Some(frame) = withdrawn.engine.frame().await {
+        if frame == "41" {
+            break;
+        }
+    }
+    kept.must("list_containers", json!({})).await;
+    // A file that is wrong changes nothing.
     Client::connect(&program, ADMIN).await;
     assert!(
         Client::try_connect(&program, &json!({"token": token}))

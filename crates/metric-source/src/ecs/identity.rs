@@ -1,8 +1,8 @@
 //! Which task this is: its family, its id and its cluster, for dimensions that name it. It is
 //! asked for once, for a task does not change while it runs.
 
-use crate::http::{HttpClient, HttpError, HttpUrl, ParseUrlError, Request, Resolver};
-use crate::{Files, HttpConfig, SampleError};
+use crate::http::{HttpError, HttpUrl, ParseUrlError, Request};
+use crate::{HttpConfig, Resources, SampleError};
 
 use super::task::{TaskError, identity};
 
@@ -36,12 +36,8 @@ pub async fn task_identity(uri: &str) -> Result<TaskIdentity, SampleError> {
         .parse()
         .map_err(|source| TaskIdentityError::Url { source })?;
     // The endpoint is on a link-local address, which no proxy reaches.
-    let client = HttpClient::new(
-        HttpConfig::default(),
-        &Files::default(),
-        &Resolver::default(),
-    );
-    let page = client.get(&Request::new(url)).await;
+    let resources = Resources::new(HttpConfig::default());
+    let page = resources.direct.get(&Request::new(url)).await;
     let page = page.map_err(|source| TaskIdentityError::Http { source })?;
     let parts = identity(&page.text).map_err(|source| TaskIdentityError::Task { source })?;
     let [family, cluster, id] = parts;
