@@ -148,7 +148,7 @@ def test_activity_is_told(browser):
 
 
 def test_reconnect_goes_on_where_it_was(browser, page_of):
-    newest = "document.getElementById('activity').lastElementChild.textContent"
+    newest = "document.getElementById('activity').firstElementChild.textContent"
     before = browser.ask(newest)
     browser.offline(True)
     try:
