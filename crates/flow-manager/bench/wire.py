@@ -68,6 +68,31 @@ class Wire:
                 self.events.append(packet[2:])
         return self.events.pop(0)
 
+    def pump(self):
+        """Reads what there is, answers pings and forgets events: for a client that waits for nothing."""
+        self._socket.setblocking(False)
+        try:
+            while part := self._socket.recv(262_144):
+                self._rest += part
+        except BlockingIOError:
+            pass
+        finally:
+            self._socket.settimeout(30)
+        while self._has_frame():
+            if self._frame() == b"2":
+                self._send(b"3")
+
+    def _has_frame(self):
+        if len(self._rest) < 2:
+            return False
+        size, at = self._rest[1], 2
+        if size == 126 and len(self._rest) >= 4:
+            size, at = struct.unpack_from("!H", self._rest, 2)[0], 4
+        elif size == 127 and len(self._rest) >= 10:
+            size, at = struct.unpack_from("!Q", self._rest, 2)[0], 10
+        # With a size that is not whole yet, more than there can be is asked for.
+        return len(self._rest) >= at + size
+
     def close(self):
         self._socket.close()
 

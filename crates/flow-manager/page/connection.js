@@ -93,9 +93,11 @@ export class Connection {
     if (missed) {
       for (const { event, data } of missed) this.#take(event, data);
     } else {
-      await this.#begin();
+      const events = await this.#begin();
       await this.#on.fresh();
       if (this.#held !== held) return;
+      // Behind the list, which has the names.
+      if (events) this.#on.history(events);
     }
     this.#held = null;
     for (const [name, data] of held) this.#take(name, data);
@@ -117,17 +119,18 @@ export class Connection {
     return null;
   }
 
-  // Which epoch it is, and what happened in it: all of it, or nothing if that is too much.
+  // Which epoch it is; gives what happened in it: all of it, or nothing if that is too much.
   async #begin() {
     try {
       const { epoch } = await this.request("resume", { epoch: "", last_seq: {} }, RESUME_MS);
       const { complete, events } = await this.request("resume", { epoch, last_seq: { all: 0 } }, RESUME_MS);
-      if (!complete) return;
+      if (!complete) return null;
       this.#epoch = epoch;
       this.#last = { all: events.at(-1)?.data.seq ?? 0 };
-      this.#on.history(events);
+      return events;
     } catch {
       // It is for people to look at, and nothing depends on it.
+      return null;
     }
   }
 

@@ -10,6 +10,7 @@ const TOKEN = "flow-manager-token"; // of this tab's session, nowhere else
 const MOST_ACTIVITIES = 200;
 const FIGURES_MS = 5000; // flow-manager's own are no newer
 const ASKED_AT_ONCE = 4;
+const NAMELESS = ["container_message", "actor_event"]; // kinds of activity
 const DONE = { start: "started", stop: "stopped", restart: "restarted", delete: "deleted" };
 
 const activity = new Feed(byId("activity"), MOST_ACTIVITIES, byId("no-activity"));
@@ -67,8 +68,14 @@ function connected() {
 function event(name, data) {
   const id = data.container_id;
   if (name === "status_update") setStatus(id, data.status);
-  else if (name === "activity_log") activity.add(data.timestamp, data.message);
+  else if (name === "activity_log") activity.add(data.timestamp, sentence(data));
   else detail.take(name, data);
+}
+
+// Messages and what flows tell of themselves name no container.
+function sentence({ type, container_id: id, message }) {
+  if (!NAMELESS.includes(type)) return message;
+  return `${containers.get(id)?.info.name ?? id.slice(0, 12)}: ${message}`;
 }
 
 async function setStatus(id, status) {

@@ -143,12 +143,14 @@ def test_restart_begins_the_uptime_anew(browser):
     browser.until(f"/up [012] s/.test({ROW}.querySelector('.figures').textContent)")
 
 
-def test_activity_is_told(browser):
-    browser.until(f"document.getElementById('activity').textContent.includes('{NAME}')")
+def test_activity_is_told_with_the_container_s_name(browser):
+    sentences = "[...document.querySelectorAll('#activity span')].map((one) => one.textContent)"
+    for sentence in (f"{NAME} created", f"{NAME}: message sent: dump", f"{NAME}: flow started"):
+        browser.until(f"{sentences}.includes('{sentence}')")
 
 
 def test_reconnect_goes_on_where_it_was(browser, page_of):
-    newest = "document.getElementById('activity').lastElementChild.textContent"
+    newest = "document.getElementById('activity').firstElementChild.textContent"
     before = browser.ask(newest)
     browser.offline(True)
     try:
@@ -183,6 +185,8 @@ def test_telephone_shows_all_without_scrolling_sideways(browser, picture):
     browser.size(*NARROW)
     browser.click("#close-detail")
     assert fits(browser)
+    tops = "['h1', '#state', '#sign-out'].map((one) => document.querySelector(one).getBoundingClientRect())"
+    assert browser.ask(f"(([one, ...others]) => others.every((other) => other.top < one.bottom))({tops})"), "one line"
     picture("narrow-list")
     browser.click("#create")
     assert fits(browser)
@@ -198,7 +202,7 @@ def test_telephone_shows_all_without_scrolling_sideways(browser, picture):
 def test_keyboard_alone_creates_starts_writes_stops_and_deletes(browser, picture):
     browser.open(browser.ask("location.href"))
     browser.until("document.getElementById('state').textContent === 'connected'")
-    assert browser.until(f"document.getElementById('activity').textContent.includes('{NAME}')"), "what was before is told"
+    assert browser.until(f"document.getElementById('activity').textContent.includes('{NAME}: message sent')"), "what was before is told"
     browser.tab_to("create")
     browser.press("Enter")
     for field, text in (("image", IMAGE), ("name", "keys"), ("command", " ".join(COMMANDS["python"]))):
