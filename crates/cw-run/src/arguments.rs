@@ -17,6 +17,7 @@ mod identity;
 mod options;
 mod reader;
 
+pub(crate) use fingerprint::in_region;
 pub use options::{ALL, Goes, Opt, Topic};
 pub use reader::{Origin, Problem};
 

@@ -79,7 +79,7 @@ pub struct Opt {
     pub topic: Topic,
     /// With which command it goes.
     pub goes: Goes,
-    /// A checkpoint belongs to this value.
+    /// A checkpoint belongs to this value. The region is not among them: it may come from a profile.
     pub identity: bool,
     /// What holds if it is not given; empty for nothing.
     pub default: &'static str,
@@ -196,12 +196,12 @@ pub const ALL: &[Opt] = &[
     option(Delivery, "flush-interval", "CW_RUN_FLUSH_INTERVAL", "TIME", "how long an event may wait for others").default("5s"),
     option(Delivery, "buffer-bytes", "CW_RUN_BUFFER_BYTES", "SIZE", "memory for lines that are not accepted yet; reading stops when it is full").default("16MiB"),
     option(Delivery, "request-timeout", "CW_RUN_REQUEST_TIMEOUT", "TIME", "the longest that one request may take").default("30s"),
-    option(Connection, "aws-region", "AWS_REGION", "REGION", "the region; AWS_DEFAULT_REGION or the profile's also serve").also(&["region"]).identity(),
+    option(Connection, "aws-region", "AWS_REGION", "REGION", "the region; AWS_DEFAULT_REGION or the profile's also serve").also(&["region"]),
     option(Connection, "aws-access-key-id", "AWS_ACCESS_KEY_ID", "ID", "a key; better leave keys to the SDK's own ways, a role or a profile"),
     option(Connection, "aws-secret-access-key", "AWS_SECRET_ACCESS_KEY", "SECRET", "its secret; as an argument everybody sees it in ps"),
     option(Connection, "aws-session-token", "AWS_SESSION_TOKEN", "TOKEN", "the token of a temporary key"),
-    option(Connection, "endpoint-url", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "URL", "another endpoint, for example a local one; AWS_ENDPOINT_URL also serves"),
-    option(Connection, "docker-host", "DOCKER_HOST", "URL", "the engine: unix:///path or tcp://host:port; the local socket otherwise"),
+    option(Connection, "endpoint-url", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "URL", "another endpoint, for example a local one; AWS_ENDPOINT_URL also serves").identity(),
+    option(Connection, "docker-host", "DOCKER_HOST", "URL", "the engine: unix:///path or tcp://host:port; the local socket otherwise").identity(),
     option(Output, "tee", "CW_RUN_TEE", "", "prints the container's lines, of both its streams, on standard output"),
     option(Output, "log-level", "LOG_LEVEL", "LEVEL", "error, warn, info, debug, trace, off, or a filter").default("info"),
     option(Output, "log-format", "LOG_FORMAT", "FORMAT", "json, text, or auto: text on a terminal").default("auto"),

@@ -237,8 +237,29 @@ fn fingerprint_is_of_what_runs_and_where_it_goes() {
         &["--group", "g", "--", "alpine", "false"],
         &["--group", "g", "--env", "A=1", "--", "alpine", "true"],
         &["--group", "g", "--", "alpinet", "rue"],
+        &[
+            "--group",
+            "g",
+            "--endpoint-url",
+            "http://h",
+            "--",
+            "alpine",
+            "true",
+        ],
+        &[
+            "--group",
+            "g",
+            "--docker-host",
+            "unix:///x",
+            "--",
+            "alpine",
+            "true",
+        ],
     ] {
         assert_ne!(same, of(other, &[]), "{other:?}");
+    }
+    for variable in ["AWS_ENDPOINT_URL", "DOCKER_HOST"] {
+        assert_ne!(same, of(&base, &[(variable, "http://h")]), "{variable}");
     }
 }
 

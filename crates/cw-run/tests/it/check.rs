@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::support::{end, program};
+use crate::support::{World, end, program};
 
 const WORDS: &[&str] = &[
     "check",
@@ -22,10 +22,13 @@ const WORDS: &[&str] = &[
 
 #[tokio::test]
 async fn what_would_be_done_is_said_without_asking_anybody() {
-    let mut command = program(WORDS);
-    command.env("DOCKER_HOST", "unix:///nowhere");
+    let world = World::new().await;
+    let mut command = world.command(WORDS);
+    command.env_remove("CW_RUN_STREAM");
     let ended = end(command.spawn().unwrap()).await;
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    assert!(world.engine.requests().is_empty());
+    assert!(world.aws.logs().attempts().is_empty());
     for line in [
         "action: run",
         "image: python",
