@@ -236,3 +236,24 @@ async fn lines_from_before_the_signal_that_are_still_on_their_way_are_shipped() 
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(world.messages(), numbered(0..50));
 }
+
+#[tokio::test]
+async fn event_that_waits_for_more_lines_is_shipped_while_the_other_stream_is_busy() {
+    let world = World::new().await;
+    let web = world.engine.add(Container::named("web").running());
+    let child = world.start(&["attach", "web", "--multiline-pattern", "^[A-Z]"]);
+    web.stdout("START\n more\n");
+    let printing = async {
+        loop {
+            web.stderr("E\n");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let is_there = || world.messages().contains(&"START\n more".to_owned());
+    tokio::select! {
+        () = printing => {}
+        () = eventually("the event is there", is_there) => {}
+    }
+    web.exit(0);
+    assert_eq!(end(child).await.code, Some(0));
+}

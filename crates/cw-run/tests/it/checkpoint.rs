@@ -124,6 +124,29 @@ async fn other_arguments_are_refused() {
 }
 
 #[tokio::test]
+async fn other_region_is_refused_wherever_it_comes_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job");
+    let config = folder.path().join("config");
+    let world = World::new().await;
+    let exit = |container: &docker_local::ContainerHandle| container.exit(0);
+    world.engine.add_program("fixture:1", exit);
+    let run = async |region: &str, words: &[&str]| {
+        std::fs::write(&config, format!("[default]\nregion = {region}\n")).unwrap();
+        let checkpoint = ["--checkpoint", path.to_str().unwrap()];
+        let words = [&checkpoint, words, &["--", "fixture:1"]].concat();
+        let mut command = world.command(&words);
+        command.env_remove("AWS_REGION");
+        end(command.env("AWS_CONFIG_FILE", &config).spawn().unwrap()).await
+    };
+    assert_eq!(run("eu-west-1", &[]).await.code, Some(0));
+    let same = run("us-west-2", &["--region", "eu-west-1"]).await;
+    assert_eq!(same.code, Some(0), "{same:?}");
+    let other = run("us-west-2", &[]).await;
+    assert_eq!((other.code, other.text().len()), (Some(78), 1), "{other:?}");
+}
+
+#[tokio::test]
 async fn container_of_the_checkpoint_that_is_gone_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("job");
@@ -218,6 +241,53 @@ async fn stream_of_which_nothing_was_accepted_is_shipped_from_its_first_line() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(world.messages(), numbered(0..20));
     assert_eq!(ended.logged("summary").unwrap()["gaps"], 0, "{ended:?}");
+}
+
+/// One stream is silent, or has been for long: a run that goes on reads from about where the
+/// other one is, and finds what the silent one says then.
+#[tokio::test]
+async fn silent_stream_does_not_make_the_next_run_read_the_whole_log() {
+    for said_before in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("job");
+        let words = ["attach", "web", "--checkpoint", path.to_str().unwrap()];
+        let world = World::new().await;
+        let web = world.engine.add(Container::named("web").running());
+        let then = a_minute_ago();
+        if said_before {
+            web.log_at(then, Stream::Stderr, "err before\n");
+        }
+        for number in 0..40 {
+            let time = then + number * 1_000_000_000;
+            web.log_at(time, Stream::Stdout, format!("line {number}\n"));
+        }
+        let child = world.start(&words);
+        world.arrived(40 + u64::from(said_before)).await;
+        signal(&child, "TERM").await;
+        assert_eq!(end(child).await.code, Some(0));
+        let asked_before = world.engine.requests_to("GET /containers/*/logs").len();
+        web.stderr("err after\n");
+        web.stdout("line 40\n");
+        let child = world.start(&words);
+        world.arrived(42 + u64::from(said_before)).await;
+        web.exit(0);
+        let ended = end(child).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.logged("summary").unwrap()["gaps"], 0, "{ended:?}");
+        let messages = world.messages();
+        let out = messages
+            .iter()
+            .filter(|message| message.starts_with("line"));
+        assert!(out.eq(&numbered(0..41)), "{messages:?}");
+        let since = world.engine.requests_to("GET /containers/*/logs")[asked_before]
+            .query("since")
+            .and_then(|since| since.parse::<f64>().ok());
+        let last = (then / 1_000_000_000 + 39) as f64;
+        assert!(
+            since.is_some_and(|since| since >= last - 3.0),
+            "{since:?} {last}"
+        );
+    }
 }
 
 #[tokio::test]

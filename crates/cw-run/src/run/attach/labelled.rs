@@ -1,13 +1,14 @@
 //! All containers that carry some labels, and those to come.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::Duration;
 
 use docker_client::{
     ContainerState, ContainerSummary, DockerClientError, Event, EventItem, EventOptions,
     EventStream, ListOptions, LogCursor, Timestamp,
 };
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tracing::{error, info, warn};
@@ -19,7 +20,7 @@ use crate::clock;
 use crate::cloudwatch_manager::LogsService;
 use crate::docker_manager as manager;
 use crate::failure::{RunError, exit};
-use crate::ship::Begin;
+use crate::ship::{Begin, Followed};
 
 /// An engine that is busy or away is asked again after so long, then less and less often.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -241,10 +242,11 @@ impl<'a, S: LogsService> Labelled<'a, S> {
     async fn note(&mut self, ended: Result<Shipped, JoinError>) {
         let Shipped { id, place, result } = match ended {
             Ok(shipped) => shipped,
-            Err(failure) => {
-                self.failed = true;
-                return error!(error = %failure, "shipping a container failed");
-            }
+            // Panics of a container's own are caught there.
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_cancelled) => return,
+            },
         };
         self.followed.remove(&id);
         match result {
@@ -277,17 +279,30 @@ async fn ship<S: LogsService>(
     let mut place = None;
     let mut delay = AGAIN;
     loop {
-        let result = follow(&session, &id, begin.clone(), &mut halt, &mut place).await;
+        let followed = Followed::default();
+        let shipping = follow(&session, &id, begin.clone(), &mut halt, &followed);
+        let result = AssertUnwindSafe(shipping).catch_unwind().await;
+        let result = result.unwrap_or_else(|_told_by_the_hook| {
+            // What was read and not accepted went with it, and is read again.
+            session.shipping.tally.unread(followed.lines_held());
+            begin.cursor = followed.accepted().or(begin.cursor.take());
+            begin.accepted = true;
+            Err(RunError::Panicked)
+        });
+        let has_panicked = matches!(result, Err(RunError::Panicked));
+        if !has_panicked {
+            place = followed.place().or(place);
+        }
         let failure = match result {
-            Err(failure) if is_transient(&failure) && !*halt.borrow() => failure,
+            Err(failure) if (has_panicked || is_transient(&failure)) && !*halt.borrow() => failure,
             result => return Shipped { id, place, result },
         };
         warn!(
             id,
             error = diagnostics::chain(&failure),
-            "cannot read the container's log, the engine is asked again"
+            "cannot read the container's log, it is tried again"
         );
-        if place.is_some() && place != begin.cursor {
+        if !has_panicked && place.is_some() && place != begin.cursor {
             begin.cursor = place.clone();
             delay = AGAIN;
         }
@@ -308,7 +323,7 @@ async fn follow<S: LogsService>(
     id: &str,
     begin: Begin,
     halt: &mut watch::Receiver<bool>,
-    place: &mut Option<LogCursor>,
+    followed: &Followed,
 ) -> Result<(), RunError> {
     let info = match session.docker.get_container_info(id).await {
         Ok(info) => info,
@@ -325,7 +340,7 @@ async fn follow<S: LogsService>(
     if let Some(checkpoint) = &session.shipping.checkpoint {
         checkpoint.begin(id).await;
     }
-    let mut following = session.follow(&info, &streams, begin);
+    let mut following = session.follow(&info, &streams, begin, followed);
     let shipped = tokio::select! {
         shipped = &mut following.shipped => shipped,
         () = halted(halt) => {
@@ -333,7 +348,6 @@ async fn follow<S: LogsService>(
             (&mut following.shipped).await
         }
     };
-    *place = following.followed.place().or(place.take());
     match shipped {
         Ok(_) => Ok(()),
         Err(DockerClientError::ContainerNotFound { .. }) => {
@@ -351,3 +365,6 @@ async fn halted(halt: &mut watch::Receiver<bool>) {
     // Whoever could halt it is gone, too, then.
     let _ = halt.wait_for(|halted| *halted).await.map(drop);
 }
+
+#[cfg(test)]
+mod tests;
