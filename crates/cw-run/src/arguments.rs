@@ -8,6 +8,7 @@ use crate::job::Job;
 
 mod container;
 mod destination;
+mod docker_run;
 mod env_file;
 mod fingerprint;
 mod given;

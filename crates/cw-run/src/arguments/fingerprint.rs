@@ -31,6 +31,10 @@ pub(super) fn of(reader: &mut Reader<'_>, target: &Target) -> String {
             part(name);
             part(value);
         }
+        // Folders that were named from where this program runs.
+        for mount in &run.container.volumes {
+            part(mount);
+        }
     }
     if reader.value("endpoint-url").is_none() {
         part(reader.environment.variable(ENDPOINT).unwrap_or_default());

@@ -81,6 +81,10 @@ async fn settings_of_the_container_reach_the_engine() {
         "A=1",
         "-v",
         "/srv:/data:ro",
+        "-v",
+        "/scratch",
+        "--platform",
+        "linux",
         "-w",
         "/data",
         "-u",
@@ -88,7 +92,7 @@ async fn settings_of_the_container_reach_the_engine() {
         "--network",
         "host",
         "-m",
-        "64m",
+        "0.0625g",
         "--cpus",
         "1.5",
         "--name",
@@ -109,6 +113,7 @@ async fn settings_of_the_container_reach_the_engine() {
     let create = &world.engine.requests_to("POST /containers/create")[0];
     let body = create.json();
     assert_eq!(create.query("name"), Some("job"));
+    assert_eq!(create.query("platform"), Some("linux"));
     for (pointer, value) in [
         ("/Image", json!("fixture:1")),
         ("/Cmd", json!(["x", "y z"])),
@@ -119,6 +124,7 @@ async fn settings_of_the_container_reach_the_engine() {
         ("/StopTimeout", json!(3)),
         ("/Labels/a", json!("b")),
         ("/HostConfig/Binds", json!(["/srv:/data:ro"])),
+        ("/Volumes", json!({"/scratch": {}})),
         ("/HostConfig/Memory", json!(64 << 20)),
         ("/HostConfig/NanoCpus", json!(1_500_000_000)),
         ("/HostConfig/NetworkMode", json!("host")),
