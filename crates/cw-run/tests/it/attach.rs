@@ -206,6 +206,38 @@ async fn labelled_container_that_ended_while_nobody_shipped_is_shipped_to_its_en
 }
 
 #[tokio::test]
+async fn container_that_is_removed_before_its_lines_were_accepted_is_not_remembered_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all");
+    let path_text = path.to_str().unwrap();
+    let world = World::new().await;
+    let container = Container::named("web").label("ship", "yes");
+    let web = world.engine.add(container.running());
+    world.aws.logs().fail_when(|request| {
+        (request.operation == "PutLogEvents").then(cloudwatch_local::Fault::throttling)
+    });
+    let child = world.start(&["attach", "--label", "ship=yes", "--checkpoint", path_text]);
+    web.stdout(text(0..10));
+    eventually("they are sent", || {
+        let attempts = world.aws.logs().attempts();
+        attempts
+            .iter()
+            .any(|attempt| attempt.operation == "PutLogEvents")
+    })
+    .await;
+    let remembers = || std::fs::read_to_string(&path).is_ok_and(|file| file.contains(web.id()));
+    assert!(remembers());
+    web.exit(0);
+    web.remove();
+    world.aws.logs().heal();
+    world.arrived(10).await;
+    eventually("it is forgotten", || !remembers()).await;
+    signal(&child, "TERM").await;
+    assert_eq!(end(child).await.code, Some(0));
+    assert_eq!(world.messages(), numbered(0..10));
+}
+
+#[tokio::test]
 async fn container_that_is_started_again_and_again_is_shipped_once() {
     let world = World::new().await;
     let web = world

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use docker_client::DockerApiClient;
 use docker_local::{Container, DockerLocal};
@@ -12,11 +13,18 @@ use crate::testing::FakeLogs;
 use crate::verdict::Operation;
 use crate::{Request, parse_arguments};
 
-#[tokio::test]
-async fn container_whose_task_panicked_is_taken_up_again() {
-    let engine = DockerLocal::builder().start().await.unwrap();
-    let web = engine.add(Container::named("web").label("ship", "yes").running());
-    web.stdout("a\n");
+fn name() -> StreamName {
+    StreamName {
+        group: "g".to_owned(),
+        stream: "s".to_owned(),
+    }
+}
+
+/// A session with what carries the label, and what asks it to stop.
+async fn session(
+    engine: &DockerLocal,
+    service: FakeLogs,
+) -> (Session<FakeLogs>, watch::Sender<bool>) {
     let words =
         "cw-run attach --label ship=yes --group g --stream s --no-create --flush-interval 100ms";
     let words = words.split(' ').map(std::ffi::OsString::from);
@@ -24,11 +32,22 @@ async fn container_whose_task_panicked_is_taken_up_again() {
     let Ok(Request::Do(job)) = request else {
         panic!("{request:?}");
     };
-    let name = StreamName {
-        group: "g".to_owned(),
-        stream: "s".to_owned(),
+    let (ask, asked) = watch::channel(false);
+    let session = Session {
+        shipping: Arc::new(Shipping::new(Arc::new(service), &job, None, None)),
+        job: Arc::new(*job),
+        docker: DockerApiClient::connect_to(&engine.url()).await.unwrap(),
+        stop: Stop::new(asked),
     };
-    let service = FakeLogs::with(&name);
+    (session, ask)
+}
+
+#[tokio::test]
+async fn container_whose_task_panicked_is_taken_up_again() {
+    let engine = DockerLocal::builder().start().await.unwrap();
+    let web = engine.add(Container::named("web").label("ship", "yes").running());
+    web.stdout("a\n");
+    let service = FakeLogs::with(&name());
     let has_panicked = Arc::new(AtomicBool::new(false));
     let panicked = has_panicked.clone();
     service.rule(move |operation, _| {
@@ -39,16 +58,10 @@ async fn container_whose_task_panicked_is_taken_up_again() {
         );
         None
     });
-    let (ask, asked) = watch::channel(false);
-    let session = Session {
-        shipping: Arc::new(Shipping::new(Arc::new(service), &job, None, None)),
-        job: Arc::new(*job),
-        docker: DockerApiClient::connect_to(&engine.url()).await.unwrap(),
-        stop: Stop::new(asked),
-    };
+    let (session, ask) = session(&engine, service).await;
     let labels = ["ship=yes".to_owned()];
     let arrived = async {
-        while session.shipping.service.messages(&name).is_empty() {
+        while session.shipping.service.messages(&name()).is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         ask.send_replace(true);
@@ -58,5 +71,20 @@ async fn container_whose_task_panicked_is_taken_up_again() {
     let code = tokio::time::timeout(Duration::from_secs(30), both).await;
     assert_eq!(code.unwrap().unwrap(), 0);
     assert!(has_panicked.load(Ordering::Relaxed));
-    assert_eq!(session.shipping.service.messages(&name), ["a"]);
+    assert_eq!(session.shipping.service.messages(&name()), ["a"]);
+}
+
+#[tokio::test]
+async fn places_of_containers_whose_removal_was_not_heard_of_are_forgotten() {
+    let engine = DockerLocal::builder().start().await.unwrap();
+    let web = engine.add(Container::named("web").label("ship", "yes").exited(0));
+    let (session, _ask) = session(&engine, FakeLogs::with(&name())).await;
+    let labels = ["ship=yes".to_owned()];
+    let mut labelled = Labelled::new(&session, &labels, None);
+    for id in [web.id(), "gone"] {
+        labelled.ended.insert(id.to_owned(), LogCursor::default());
+    }
+    labelled.take_up_listed(true).await.unwrap();
+    let known: Vec<_> = labelled.ended.keys().collect();
+    assert_eq!(known, [web.id()]);
 }
