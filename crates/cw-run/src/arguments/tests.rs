@@ -6,6 +6,8 @@ use test_support::cases;
 use super::*;
 use crate::job::{Pull, Target, Which};
 
+mod every;
+
 fn parse_with(words: &[&str], variables: &[(&str, &str)]) -> Result<Request, BadArguments> {
     let words = ["cw-run"].iter().chain(words).map(OsString::from);
     let environment = variables

@@ -9,6 +9,7 @@ mod checkpoint;
 mod deploy;
 mod faults;
 mod interrupted;
+mod names;
 mod runs;
 mod signals;
 mod support;
