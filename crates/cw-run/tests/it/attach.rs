@@ -1,7 +1,7 @@
 use docker_local::{Container, LogDriver};
 use serde_json::json;
 
-use crate::support::{World, end, eventually, numbered, signal, text};
+use crate::support::{File, World, end, eventually, numbered, signal, text};
 
 #[tokio::test]
 async fn container_that_runs_is_shipped_to_its_end() {
@@ -177,15 +177,8 @@ async fn lines_that_were_rotated_away_are_told() {
 
 #[tokio::test]
 async fn labelled_container_that_ended_while_nobody_shipped_is_shipped_to_its_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("all");
-    let words = [
-        "attach",
-        "--label",
-        "ship=yes",
-        "--checkpoint",
-        path.to_str().unwrap(),
-    ];
+    let file = File::new();
+    let words = ["attach", "--label", "ship=yes", "--checkpoint", file.text()];
     let world = World::new().await;
     let web = world
         .engine
@@ -207,16 +200,14 @@ async fn labelled_container_that_ended_while_nobody_shipped_is_shipped_to_its_en
 
 #[tokio::test]
 async fn container_that_is_removed_before_its_lines_were_accepted_is_not_remembered_for_ever() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("all");
-    let path_text = path.to_str().unwrap();
+    let file = File::new();
     let world = World::new().await;
     let container = Container::named("web").label("ship", "yes");
     let web = world.engine.add(container.running());
     world.aws.logs().fail_when(|request| {
         (request.operation == "PutLogEvents").then(cloudwatch_local::Fault::throttling)
     });
-    let child = world.start(&["attach", "--label", "ship=yes", "--checkpoint", path_text]);
+    let child = world.start(&["attach", "--label", "ship=yes", "--checkpoint", file.text()]);
     web.stdout(text(0..10));
     eventually("they are sent", || {
         let attempts = world.aws.logs().attempts();
@@ -225,7 +216,7 @@ async fn container_that_is_removed_before_its_lines_were_accepted_is_not_remembe
             .any(|attempt| attempt.operation == "PutLogEvents")
     })
     .await;
-    let remembers = || std::fs::read_to_string(&path).is_ok_and(|file| file.contains(web.id()));
+    let remembers = || file.holds(web.id());
     assert!(remembers());
     web.exit(0);
     web.remove();

@@ -10,6 +10,7 @@ mod deploy;
 mod faults;
 mod interrupted;
 mod names;
+mod places;
 mod runs;
 mod signals;
 mod support;
