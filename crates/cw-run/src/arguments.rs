@@ -8,6 +8,7 @@ use crate::job::Job;
 
 mod container;
 mod destination;
+mod docker_run;
 mod env_file;
 mod fingerprint;
 mod given;
@@ -17,6 +18,7 @@ mod identity;
 mod options;
 mod reader;
 
+pub(crate) use fingerprint::in_region;
 pub use options::{ALL, Goes, Opt, Topic};
 pub use reader::{Origin, Problem};
 

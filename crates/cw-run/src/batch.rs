@@ -33,6 +33,8 @@ pub struct Places {
     pub stdout: Option<LogPosition>,
     /// In standard error.
     pub stderr: Option<LogPosition>,
+    /// The one of these two that was reached last.
+    pub last: Option<LogPosition>,
 }
 
 impl Places {
@@ -40,14 +42,53 @@ impl Places {
     pub fn advance(&mut self, other: Self) {
         self.stdout = other.stdout.or(self.stdout);
         self.stderr = other.stderr.or(self.stderr);
+        self.last = other.last.or(self.last);
     }
 
-    fn pass(&mut self, event: &Event) {
+    /// Goes on to behind an event.
+    pub(crate) fn pass(&mut self, event: &Event) {
         if let Some(mark) = event.mark {
+            self.last = Some(mark.place);
             match mark.source {
                 Source::Stdout => self.stdout = Some(mark.place),
                 Source::Stderr => self.stderr = Some(mark.place),
             }
+        }
+    }
+}
+
+/// How many events of each stream have a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks([u64; 2]);
+
+impl Marks {
+    /// Those of these events.
+    #[must_use]
+    pub fn of(events: &[Event]) -> Self {
+        let mut marks = Self::default();
+        for mark in events.iter().filter_map(|event| event.mark) {
+            marks.0[mark.source as usize] += 1;
+        }
+        marks
+    }
+
+    /// Those of one stream.
+    #[must_use]
+    pub fn get(self, source: Source) -> u64 {
+        self.0[source as usize]
+    }
+
+    /// So many more.
+    pub fn add(&mut self, other: Self) {
+        for (marks, more) in self.0.iter_mut().zip(other.0) {
+            *marks += more;
+        }
+    }
+
+    /// So many less.
+    pub fn subtract(&mut self, other: Self) {
+        for (marks, less) in self.0.iter_mut().zip(other.0) {
+            *marks = marks.saturating_sub(less);
         }
     }
 }
@@ -59,6 +100,8 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// The places behind all of them, and behind those that were too old or too new.
     pub places: Places,
+    /// How many of all these have a place.
+    pub marks: Marks,
     /// Older than the service takes.
     pub too_old: Vec<Event>,
     /// Further ahead than the service takes.
@@ -112,6 +155,7 @@ impl Waiting {
     pub fn take(&mut self, now: i64) -> Batch {
         let mut batch = Batch::default();
         for event in self.events.drain(..self.next) {
+            batch.marks.add(Marks::of(std::slice::from_ref(&event)));
             batch.places.pass(&event);
             if event.time < now - AGE_MAX {
                 batch.too_old.push(event);

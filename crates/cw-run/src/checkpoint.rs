@@ -10,16 +10,14 @@ use docker_client::{LogCursor, ParseCursorError, Timestamp};
 use tokio::task::spawn_blocking;
 use tracing::error;
 
-use crate::batch::Places;
-
 mod file;
 
 use file::{Content, Lock};
 
 /// How many containers are followed at once.
 pub const CONTAINERS_MAX: usize = 1000;
-/// How many are remembered, those that have ended and are still there included. Each takes 200
-/// bytes, and the file has a mebibyte.
+/// How many are remembered, those that have ended and are still there included. Each takes 220
+/// bytes at most, and the file has a mebibyte.
 const REMEMBERED_MAX: usize = 4000;
 
 /// Why a checkpoint cannot be used.
@@ -202,7 +200,7 @@ impl Checkpoint {
     }
 
     /// Remembers what was accepted of a container.
-    pub async fn advance(&self, id: &str, places: Places) {
+    pub async fn advance(&self, id: &str, accepted: &LogCursor) {
         self.change(|content| {
             let is_full = content.containers.len() >= REMEMBERED_MAX;
             let known = match content.containers.entry(id.to_owned()) {
@@ -211,8 +209,9 @@ impl Checkpoint {
                 Entry::Vacant(new) => new.insert(String::new()),
             };
             let mut cursor: LogCursor = known.parse().unwrap_or_default();
-            cursor.stdout = places.stdout.or(cursor.stdout);
-            cursor.stderr = places.stderr.or(cursor.stderr);
+            cursor.stdout = accepted.stdout.or(cursor.stdout);
+            cursor.stderr = accepted.stderr.or(cursor.stderr);
+            cursor.floor = accepted.floor.or(cursor.floor);
             *known = cursor.to_string();
         })
         .await;

@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use settings::Environment;
 use shutdown::{Requests, Stop as Signal, Stops, Watchdog};
 use telemetry::{LogConfig, LogFormat, Output};
@@ -114,9 +116,9 @@ fn act(
         Requests::catch().map_err(failed)?
     };
     let _watchdog = Watchdog::start_with(grace(&job), i32::from(exit::FAILED)).map_err(failed)?;
-    let code = runtime.block_on(until_stopped_again(requests, |stop| {
+    let code = runtime.block_on(caught(until_stopped_again(requests, |stop| {
         do_job(job, environment, stop)
-    }));
+    })));
     // A thread that hangs in a dead file system must not keep the process.
     runtime.shutdown_background();
     code
@@ -156,6 +158,12 @@ fn grace(job: &Job) -> Duration {
     Duration::from_secs(stop_timeout) + job.delivery.drain_timeout + BEYOND
 }
 
+/// A panic would end the process with a code of Rust's own.
+async fn caught(job: impl Future<Output = Result<u8, RunError>>) -> Result<u8, RunError> {
+    let ended = AssertUnwindSafe(job).catch_unwind().await;
+    ended.unwrap_or(Err(RunError::Panicked))
+}
+
 /// A first signal stops the job, a second one ends it at once.
 async fn until_stopped_again<F: Future<Output = Result<u8, RunError>>>(
     mut requests: Requests,
@@ -180,16 +188,28 @@ async fn until_stopped_again<F: Future<Output = Result<u8, RunError>>>(
     }
 }
 
-async fn do_job(job: Job, environment: Environment, mut stop: Stop) -> Result<u8, RunError> {
+async fn do_job(mut job: Job, environment: Environment, mut stop: Stop) -> Result<u8, RunError> {
     let host = job.docker_host.clone();
     // A container that the checkpoint knows is taken up and stopped.
     let may_run = job.delivery.checkpoint.is_some() && matches!(job.target, Target::Run(_));
-    let (service, docker) = tokio::select! {
+    let ((service, region), docker) = tokio::select! {
         both = async {
-            let service = connection::connect(&job, &environment).await?;
-            Ok((service, get_docker_client(host.as_deref()).await?))
+            let connected = connection::connect(&job, &environment).await?;
+            Ok((connected, get_docker_client(host.as_deref()).await?))
         } => both?,
         () = stop.asked(), if !may_run => return Err(RunError::Stopped),
     };
+    job.aws.region = Some(region);
     run::run(job, service, docker, stop).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn panic_ends_with_our_own_exit_code() {
+        let ended = caught(async { panic!("a test") }).await;
+        assert_eq!(ended.unwrap_err().code(), exit::FAILED);
+    }
 }

@@ -107,8 +107,8 @@ impl Delivery {
     /// Those that were refused alone for an unknown reason while others were taken. Comes when the
     /// batch is done with.
     #[must_use]
-    pub fn parked(self) -> Vec<usize> {
-        self.suspects
+    pub fn parked(&self) -> &[usize] {
+        &self.suspects
     }
 
     fn search(&mut self, after: Option<Duration>) -> Step {
@@ -207,7 +207,7 @@ mod tests {
                 _ => {}
             }
         }
-        outcome.parked = delivery.parked();
+        outcome.parked = delivery.parked().to_vec();
         outcome
     }
 
@@ -274,7 +274,7 @@ mod tests {
         assert!(requests <= 30, "{requests}");
         assert_eq!(delivery.part(), Some(500..1000));
         delivery.accepted();
-        assert_eq!((delivery.part(), delivery.parked()), (None, vec![]));
+        assert_eq!((delivery.part(), delivery.parked()), (None, &[][..]));
     }
 
     #[test]

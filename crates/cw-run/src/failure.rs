@@ -106,6 +106,9 @@ pub enum RunError {
         "ended by a second signal, what runs is left running and its last lines are not shipped"
     )]
     Abandoned,
+    /// An error of this program's own.
+    #[error("this program panicked, what runs is left running; the panic's message stands above")]
+    Panicked,
     /// The process itself could not be set up.
     #[error("set up the process")]
     Process {
@@ -153,6 +156,7 @@ impl RunError {
             Self::Checkpoint { source } => source.hint().to_owned(),
             Self::ContainerGone { .. } => "remove the checkpoint's file to run a new one".to_owned(),
             Self::Docker { source, .. } => return docker_hint(source),
+            Self::Panicked => "report it; a run with --checkpoint is taken up by the next".to_owned(),
             Self::Connection { .. } | Self::Stopped | Self::Abandoned | Self::Process { .. } => return None,
         })
     }

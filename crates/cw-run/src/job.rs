@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use docker_client::CreateContainer;
 
+use crate::arguments::in_region;
 use crate::event::LineStart;
 use crate::template::Template;
 
@@ -27,10 +28,19 @@ pub struct Job {
     pub docker_host: Option<String>,
     /// What this program prints.
     pub output: Output,
-    /// What a checkpoint belongs to.
+    /// What a checkpoint belongs to, beside the region.
     pub fingerprint: String,
     /// What looks wrong but is harmless, one line each.
     pub warnings: Vec<String>,
+}
+
+impl Job {
+    /// What a checkpoint belongs to.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let region = self.aws.region.as_deref().unwrap_or_default();
+        in_region(&self.fingerprint, region)
+    }
 }
 
 /// What prints.
@@ -138,7 +148,7 @@ pub struct Delivery {
 /// The way to AWS. Keys are not here: they are the SDK's to find.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aws {
-    /// The region, unless the profile names it.
+    /// The region; until the connection is set up none if the profile names it.
     pub region: Option<String>,
     /// Another endpoint.
     pub endpoint_url: Option<String>,

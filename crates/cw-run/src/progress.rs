@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::now_ms;
@@ -36,8 +36,10 @@ pub(crate) fn show(job: &Job, tally: &Arc<Tally>) -> Option<Progress> {
         loop {
             ticks.tick().await;
             let text = line(&tally.summary(), now_ms());
-            // The cursor goes back to the front: a line of the log writes over this one.
-            let _ = write!(io::stderr(), "{text}\x1b[K\r");
+            // The cursor goes back to the front: a line of the log writes over this one. A terminal
+            // that was stopped holds up this line alone.
+            let write = move || write!(io::stderr(), "{text}\x1b[K\r");
+            let _ = spawn_blocking(write).await;
         }
     })))
 }

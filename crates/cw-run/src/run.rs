@@ -121,7 +121,7 @@ async fn open_checkpoint(job: &Job) -> Result<Option<Checkpoint>, RunError> {
         rand::random::<u64>(),
         rand::random::<u64>()
     );
-    let opened = Checkpoint::open(path, &job.fingerprint, name).await;
+    let opened = Checkpoint::open(path, &job.identity(), name).await;
     opened
         .map(Some)
         .map_err(|source| RunError::Checkpoint { source })

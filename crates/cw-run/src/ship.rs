@@ -13,6 +13,7 @@ use crate::tee::Tee;
 
 mod budget;
 mod follow;
+mod followed;
 mod hint;
 mod lane;
 mod lines;
@@ -23,7 +24,8 @@ mod tally;
 mod target;
 
 pub use budget::Budget;
-pub use follow::{Begin, Ended, Followed, follow};
+pub use follow::{Begin, Ended, follow};
+pub use followed::Followed;
 pub use tally::{Dropped, Summary, Tally};
 
 use target::Destinations;

@@ -1,7 +1,7 @@
 //! A service in memory, for tests.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use retry_policy::{RequestError, RequestErrorKind};
 
@@ -35,6 +35,7 @@ struct State {
     requests: Vec<Operation>,
     tokens: Vec<Option<String>>,
     failures: VecDeque<PutRefused>,
+    rejections: VecDeque<Rejected>,
     rule: Option<Rule>,
     /// How many requests to put events are on their way, and the most that were.
     on_their_way: (usize, usize),
@@ -49,12 +50,18 @@ impl FakeLogs {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
+        // A rule that panics does so while it is locked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next request to put events meets this.
     pub(crate) fn fail_put(&self, refused: PutRefused) {
         self.lock().failures.push_back(refused);
+    }
+
+    /// The next request to put events is taken but for these.
+    pub(crate) fn reject_of_put(&self, rejected: Rejected) {
+        self.lock().rejections.push_back(rejected);
     }
 
     /// Every request is looked at by this first.
@@ -158,10 +165,15 @@ impl LogsService for FakeLogs {
         if let Some(refused) = state.failures.pop_front() {
             return Err(refused);
         }
+        if !state.streams.contains_key(name) {
+            return Err(refusal(400, "ResourceNotFoundException").into());
+        }
+        let rejected = state.rejections.pop_front().unwrap_or_default();
         let Some(stream) = state.streams.get_mut(name) else {
             return Err(refusal(400, "ResourceNotFoundException").into());
         };
-        stream.extend(events.iter().map(|event| event.message.clone()));
-        Ok(Rejected::default())
+        let taken = rejected.too_old..rejected.too_new_from.unwrap_or(events.len());
+        stream.extend(events[taken].iter().map(|event| event.message.clone()));
+        Ok(rejected)
     }
 }

@@ -2,6 +2,7 @@
 
 use docker_client::CreateContainer;
 
+use super::docker_run::{Volume, is_platform, memory};
 use super::env_file;
 use super::reader::{Reader, Value};
 use crate::job::{AttachSettings, Pull, RunSettings, Target, Which};
@@ -115,37 +116,18 @@ fn run(reader: &mut Reader<'_>) -> RunSettings {
         None => Ok(text.to_owned()),
     });
     container.env = variables(reader);
-    container.volumes = reader
-        .values("volume")
-        .into_iter()
-        .filter_map(|volume| {
-            checked(
-                reader,
-                volume,
-                is_volume,
-                "a mount looks like /host:/container, /host:/container:ro or volume:/container",
-            )
-        })
-        .collect();
-    container.workdir = reader.value("workdir").and_then(|path| {
-        checked(
-            reader,
-            path,
-            |path| path.starts_with('/'),
-            "an absolute path",
-        )
+    mounts(reader, &mut container);
+    container.workdir = reader.parsed("workdir", |path| match path.starts_with('/') {
+        true => Ok(path.to_owned()),
+        false => Err("an absolute path"),
     });
     container.user = reader.text("user");
     container.network = reader.text("network");
     container.memory = reader.parsed("memory", memory);
     container.cpus = reader.parsed("cpus", cpus);
-    container.platform = reader.value("platform").and_then(|platform| {
-        checked(
-            reader,
-            platform,
-            |text| text.contains('/'),
-            "a platform looks like linux/arm64",
-        )
+    container.platform = reader.parsed("platform", |text| match is_platform(text) {
+        true => Ok(text.to_owned()),
+        false => Err("a platform looks like linux, arm64, linux/arm64 or linux/arm/v7"),
     });
     container.body.stop_timeout = reader
         .parsed("stop-timeout", |text| settings::count(text, 0, 86_400))
@@ -204,24 +186,16 @@ fn command(
     Some(shell)
 }
 
-fn checked(
-    reader: &mut Reader<'_>,
-    value: Value,
-    fits: impl Fn(&str) -> bool,
-    right: &str,
-) -> Option<String> {
-    if fits(&value.text) {
-        return Some(value.text);
+fn mounts(reader: &mut Reader<'_>, container: &mut CreateContainer) {
+    for volume in reader.values("volume") {
+        match Volume::parse(&volume.text) {
+            Ok(Volume::Anonymous(path)) => {
+                container.body.volumes.get_or_insert_default().push(path);
+            }
+            Ok(Volume::Mounted(mount)) => container.volumes.push(mount),
+            Err(right) => reader.refuse(&volume, right),
+        }
     }
-    reader.refuse(&value, right);
-    None
-}
-
-fn is_volume(text: &str) -> bool {
-    let parts: Vec<_> = text.split(':').collect();
-    (2..=3).contains(&parts.len())
-        && parts.iter().all(|part| !part.is_empty())
-        && parts[1].starts_with('/')
 }
 
 /// The files come first, as with `docker run`: a variable of the same name wins over them.
@@ -269,51 +243,9 @@ fn variable(reader: &mut Reader<'_>, value: &Value) -> Option<(String, String)> 
     Some((name.to_owned(), text.to_owned()))
 }
 
-/// As Docker has it: a number of bytes, or with b, k, m, g, and a `b` behind it or not.
-fn memory(text: &str) -> Result<u64, &'static str> {
-    const RIGHT: &str = "memory looks like 512m or 2g, at least 6m";
-    let lower = text.to_ascii_lowercase();
-    let digits_end = lower
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(lower.len());
-    let (number, unit) = lower.split_at(digits_end);
-    let shift = match unit.trim_end_matches('b').trim_end_matches('i') {
-        "" => 0,
-        "k" => 10,
-        "m" => 20,
-        "g" => 30,
-        _ => return Err(RIGHT),
-    };
-    let bytes = settings::digits(number).and_then(|number| number.checked_mul(1 << shift));
-    // The engine takes no less.
-    bytes.filter(|bytes| *bytes >= 6 << 20).ok_or(RIGHT)
-}
-
 fn cpus(text: &str) -> Result<f64, &'static str> {
     let number = text.parse::<f64>().ok();
     number
         .filter(|number| (0.01..=4096.0).contains(number))
         .ok_or("a number of processors, as 0.5 or 2")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_read_as_docker_reads_it() {
-        for (text, bytes) in [
-            ("512m", 512 << 20),
-            ("2G", 2 << 30),
-            ("6mb", 6 << 20),
-            ("8MiB", 8 << 20),
-            ("10000000", 10_000_000),
-            ("6144k", 6 << 20),
-        ] {
-            assert_eq!(memory(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "m", "1.5g", "-1", "5m", "1t", "99999999999g"] {
-            assert!(memory(text).is_err(), "{text}");
-        }
-    }
 }

@@ -8,13 +8,13 @@ use super::options::ALL;
 use super::reader::Reader;
 use crate::job::Target;
 
-/// A digest, for the arguments may hold secrets. Every part has its length before it.
+/// The endpoint that serves if the service has none of its own.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+
+/// A digest, for the arguments may hold secrets.
 pub(super) fn of(reader: &mut Reader<'_>, target: &Target) -> String {
     let mut digest = Context::new(&SHA256);
-    let mut part = |text: &str| {
-        digest.update(&(text.len() as u64).to_le_bytes());
-        digest.update(text.as_bytes());
-    };
+    let mut part = |text: &str| part(&mut digest, text);
     part(if reader.given.attach { "attach" } else { "run" });
     for option in ALL.iter().filter(|option| option.identity) {
         for value in reader.values(option.name) {
@@ -31,7 +31,32 @@ pub(super) fn of(reader: &mut Reader<'_>, target: &Target) -> String {
             part(name);
             part(value);
         }
+        // Folders that were named from where this program runs.
+        for mount in &run.container.volumes {
+            part(mount);
+        }
     }
+    if reader.value("endpoint-url").is_none() {
+        part(reader.environment.variable(ENDPOINT).unwrap_or_default());
+    }
+    text(digest)
+}
+
+/// The same in a region, which is known when the profile has been read.
+pub(crate) fn in_region(fingerprint: &str, region: &str) -> String {
+    let mut digest = Context::new(&SHA256);
+    part(&mut digest, fingerprint);
+    part(&mut digest, region);
+    text(digest)
+}
+
+/// Every part has its length before it.
+fn part(digest: &mut Context, text: &str) {
+    digest.update(&(text.len() as u64).to_le_bytes());
+    digest.update(text.as_bytes());
+}
+
+fn text(digest: Context) -> String {
     let bytes = digest.finish();
     bytes.as_ref().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

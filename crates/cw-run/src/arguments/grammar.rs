@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::given::Given;
@@ -113,6 +114,12 @@ fn fill(given: &mut Given, matches: &ArgMatches) {
 
 /// What clap says over several lines, without the usage.
 fn one_line(error: &clap::Error) -> String {
+    // What was given for a switch may be meant for another option, and be a secret.
+    if let (ErrorKind::TooManyValues, Some(switch)) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+    {
+        return format!("{switch} takes no value: leave out = and what stands behind it");
+    }
     let text = error.to_string();
     let said = text.lines().take_while(|line| !line.starts_with("Usage:"));
     let said = said
@@ -150,6 +157,27 @@ mod tests {
         let given = given(&["check", "attach", "check"]);
         assert!(given.check && given.attach);
         assert_eq!(given.words, ["check"]);
+    }
+
+    #[test]
+    fn text_that_may_be_a_secret_is_not_told() {
+        for words in [
+            &["--tee=hunter2"][..],
+            &["--rm=hunter2"],
+            &["--json=hunter2"],
+            &["--aws-secret-acces-key=hunter2"],
+            &["--group", "a", "--group=hunter2"],
+            &["-xhunter2"],
+        ] {
+            let words = ["cw-run"].iter().chain(words).map(OsString::from);
+            let problem = parse(words.collect::<Vec<_>>()).unwrap_err().to_string();
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+        let problem = parse(["cw-run", "--tee=x"].map(OsString::from)).unwrap_err();
+        assert!(
+            problem.to_string().starts_with("--tee takes no value"),
+            "{problem}"
+        );
     }
 
     #[test]

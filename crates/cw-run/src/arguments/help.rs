@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn every_topic_has_examples() {
         for topic in Topic::ALL {
-            assert!(of(topic).contains("cw-run "), "{}", topic.name());
+            assert!(of(topic).contains("\nExamples:\n  "), "{}", topic.name());
             assert!(overview().contains(topic.name()));
         }
     }

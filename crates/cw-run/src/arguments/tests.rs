@@ -6,6 +6,8 @@ use test_support::cases;
 use super::*;
 use crate::job::{Pull, Target, Which};
 
+mod every;
+
 fn parse_with(words: &[&str], variables: &[(&str, &str)]) -> Result<Request, BadArguments> {
     let words = ["cw-run"].iter().chain(words).map(OsString::from);
     let environment = variables
@@ -237,8 +239,29 @@ fn fingerprint_is_of_what_runs_and_where_it_goes() {
         &["--group", "g", "--", "alpine", "false"],
         &["--group", "g", "--env", "A=1", "--", "alpine", "true"],
         &["--group", "g", "--", "alpinet", "rue"],
+        &[
+            "--group",
+            "g",
+            "--endpoint-url",
+            "http://h",
+            "--",
+            "alpine",
+            "true",
+        ],
+        &[
+            "--group",
+            "g",
+            "--docker-host",
+            "unix:///x",
+            "--",
+            "alpine",
+            "true",
+        ],
     ] {
         assert_ne!(same, of(other, &[]), "{other:?}");
+    }
+    for variable in ["AWS_ENDPOINT_URL", "DOCKER_HOST"] {
+        assert_ne!(same, of(&base, &[(variable, "http://h")]), "{variable}");
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CheckpointError, check};
 
-/// The longest file that is read, in bytes: as many containers as there may be take half of it.
+/// The longest file that is read, in bytes: as many containers as there may be fit into it.
 const FILE_MAX: u64 = 1 << 20;
 const VERSION: u32 = 1;
 const WORD_MAX: usize = 128;

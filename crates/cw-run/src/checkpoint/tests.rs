@@ -15,6 +15,14 @@ fn place(nanos: i64) -> Option<LogPosition> {
     })
 }
 
+fn cursor(stdout: Option<LogPosition>, stderr: Option<LogPosition>) -> LogCursor {
+    LogCursor {
+        stdout,
+        stderr,
+        floor: None,
+    }
+}
+
 async fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
     Checkpoint::open(path, "abc", "run1".to_owned()).await
 }
@@ -29,24 +37,8 @@ async fn what_was_accepted_is_there_after_a_new_start() {
         (vec![], None, None)
     );
     first.begin(ID).await;
-    first
-        .advance(
-            ID,
-            Places {
-                stdout: place(5),
-                stderr: None,
-            },
-        )
-        .await;
-    first
-        .advance(
-            ID,
-            Places {
-                stdout: None,
-                stderr: place(7),
-            },
-        )
-        .await;
+    first.advance(ID, &cursor(place(5), None)).await;
+    first.advance(ID, &cursor(None, place(7))).await;
     drop(first);
     let second = Checkpoint::open(&path, "abc", "run2".to_owned())
         .await
@@ -119,17 +111,50 @@ async fn folder_that_is_gone_keeps_nothing_up() {
     std::fs::create_dir(folder.path().join("sub")).unwrap();
     let checkpoint = open(&path).await.unwrap();
     std::fs::remove_dir_all(folder.path().join("sub")).unwrap();
-    checkpoint
-        .advance(
-            ID,
-            Places {
-                stdout: place(1),
-                stderr: None,
-            },
-        )
-        .await;
+    checkpoint.advance(ID, &cursor(place(1), None)).await;
     assert!(checkpoint.cursor(ID).is_some());
     assert!(read(&path).unwrap().is_none());
+}
+
+/// A file of so many containers, each with the longest cursor.
+fn write_containers(path: &Path, count: usize) {
+    let longest = LogPosition {
+        nanos: i64::MIN,
+        lines: u32::MAX,
+        offset: u64::MAX,
+    };
+    let cursor = LogCursor {
+        floor: Some(Timestamp::from_nanos(i64::MIN)),
+        ..cursor(Some(longest), Some(longest))
+    };
+    let mut content = super::file::Content::new("abc".to_owned(), "run".to_owned());
+    let ids = (0..count).map(|number| format!("{number:064x}"));
+    content.containers = ids.map(|id| (id, cursor.to_string())).collect();
+    super::file::write(path, &content).unwrap();
+}
+
+#[tokio::test]
+async fn as_many_containers_as_are_remembered_fit_and_not_one_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job");
+    write_containers(&path, REMEMBERED_MAX);
+    let checkpoint = open(&path).await.unwrap();
+    checkpoint.begin(ID).await;
+    checkpoint.advance(ID, &cursor(place(1), None)).await;
+    assert_eq!(checkpoint.containers().len(), REMEMBERED_MAX);
+    assert_eq!(checkpoint.cursor(ID), None);
+    // One that is known is remembered all the same.
+    let known = format!("{:064x}", 0);
+    checkpoint.begin(&known).await;
+    checkpoint.advance(&known, &cursor(place(7), None)).await;
+    drop(checkpoint);
+    let checkpoint = open(&path).await.unwrap();
+    assert_eq!(checkpoint.containers().len(), REMEMBERED_MAX);
+    assert_eq!(checkpoint.cursor(&known).unwrap().stdout, place(7));
+    drop(checkpoint);
+    write_containers(&path, REMEMBERED_MAX + 1);
+    let refused = open(&path).await;
+    assert!(matches!(refused, Err(CheckpointError::Damaged { .. })));
 }
 
 proptest! {

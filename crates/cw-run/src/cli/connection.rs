@@ -20,7 +20,7 @@ const BUNDLE_MAX: usize = 2 << 20;
 /// Files lie on disks that answer at once, or never.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Sets the connection up; nothing is sent.
+/// Sets the connection up, and gives the region; nothing is sent.
 ///
 /// # Errors
 ///
@@ -28,7 +28,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 pub(super) async fn connect(
     job: &Job,
     environment: &Environment,
-) -> Result<CloudWatchLogs, RunError> {
+) -> Result<(CloudWatchLogs, String), RunError> {
     let mut findings = Diagnostics::default();
     let files = SdkFiles::new(environment);
     let of_profile = match Region::is_named(environment) {
@@ -61,12 +61,11 @@ pub(super) async fn connect(
     }
     let problems: Vec<_> = findings.problems.iter().map(ToString::to_string).collect();
     match region {
-        Some(region) if problems.is_empty() => Ok(CloudWatchLogs::new(
-            &region,
-            &http,
-            files,
-            job.delivery.request_timeout,
-        )),
+        Some(region) if problems.is_empty() => {
+            let timeout = job.delivery.request_timeout;
+            let service = CloudWatchLogs::new(&region, &http, files, timeout);
+            Ok((service, region.as_str().to_owned()))
+        }
         _ => Err(RunError::Connection {
             reason: problems.join("; "),
         }),

@@ -8,7 +8,7 @@ use crate::cloudwatch_manager::LogsService;
 use crate::docker_manager as manager;
 use crate::failure::{RunError, exit};
 use crate::job::{AttachSettings, Which};
-use crate::ship::Begin;
+use crate::ship::{Begin, Followed};
 
 mod labelled;
 
@@ -54,15 +54,12 @@ async fn one<S: LogsService>(
         checkpoint.keep(|known| known == id).await;
         checkpoint.begin(id).await;
     }
-    let mut following = session.follow(
-        &info,
-        &streams,
-        Begin {
-            tail,
-            restarts,
-            ..Begin::default()
-        },
-    );
+    let begin = Begin {
+        tail,
+        restarts,
+        ..Begin::default()
+    };
+    let mut following = session.follow(&info, &streams, begin, &Followed::default());
     let mut stop = session.stop.clone();
     let ended = async {
         match restarts {

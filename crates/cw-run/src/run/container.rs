@@ -12,7 +12,7 @@ use crate::cloudwatch_manager::{LogsService, Streams};
 use crate::docker_manager as manager;
 use crate::failure::{RunError, exit};
 use crate::job::RunSettings;
-use crate::ship::{Begin, Ended, Summary};
+use crate::ship::{Begin, Ended, Followed, Summary};
 
 /// How often it is looked whether anything is accepted.
 const LOOK: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(super) async fn run<S: LogsService>(
         stream = streams.stdout.stream,
         "shipping"
     );
-    let mut following = session.follow(&info, &streams, Begin::default());
+    let mut following = session.follow(&info, &streams, Begin::default(), &Followed::default());
     let over = watch(session, settings, id, &mut following).await;
     let patience = match &over {
         Over::Ended(_) => session.while_moving(),

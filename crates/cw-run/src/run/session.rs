@@ -83,13 +83,13 @@ impl<S: LogsService> Session<S> {
         info: &'a ContainerInfo,
         streams: &'a Streams,
         mut begin: Begin,
+        followed: &Followed,
     ) -> Following<'a> {
         let checkpoint = self.shipping.checkpoint.as_ref();
         let known = checkpoint.and_then(|checkpoint| checkpoint.cursor(&info.id));
-        begin.accepted = known.is_some();
+        begin.accepted |= known.is_some();
         begin.cursor = known.or(begin.cursor);
         let (halt, halted) = watch::channel(None);
-        let followed = Followed::default();
         let shipped = follow(
             &self.shipping,
             &self.docker,
@@ -102,7 +102,7 @@ impl<S: LogsService> Session<S> {
         Following {
             shipped: Box::pin(shipped),
             halt,
-            followed,
+            followed: followed.clone(),
         }
     }
 

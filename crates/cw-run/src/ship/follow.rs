@@ -1,6 +1,7 @@
 //! Reads the log of one container, and sees it shipped.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use docker_client::{
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use super::budget::Share;
+use super::followed::Followed;
 use super::lane::Lane;
 use super::lines::Lines;
 use super::sender::Sender;
@@ -37,27 +39,6 @@ pub struct Begin {
     pub tail: Option<u64>,
     /// Go on when the container is started again.
     pub restarts: bool,
-}
-
-/// How far a log was read, for whoever gives up.
-#[derive(Clone, Debug, Default)]
-pub struct Followed {
-    place: Arc<Mutex<Option<LogCursor>>>,
-}
-
-impl Followed {
-    /// Behind the last line that was read.
-    #[must_use]
-    pub fn place(&self) -> Option<LogCursor> {
-        self.place
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn note(&self, cursor: LogCursor) {
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(cursor);
-    }
 }
 
 /// How reading ended.
@@ -84,13 +65,14 @@ pub async fn follow<S: LogsService>(
     followed: Followed,
     halt: watch::Receiver<Option<Timestamp>>,
 ) -> Result<Ended, DockerClientError> {
+    followed.begin(begin.cursor.as_ref());
     let share = Arc::new(Share::new(&shipping.budget));
     let mut senders = JoinSet::new();
     let mut lane_of = |name| {
         let lane = Arc::new(Lane::new(share.clone()));
         shipping.tally.watch(Arc::downgrade(&lane));
-        senders
-            .spawn(Sender::new(shipping.clone(), lane.clone(), name, container.id.clone()).run());
+        let sender = Sender::new(shipping, &lane, name, &container.id, &followed);
+        senders.spawn(sender.run());
         lane
     };
     let stdout = lane_of(&streams.stdout);
@@ -105,7 +87,7 @@ pub async fn follow<S: LogsService>(
         name: diagnostics::one_line(&container.name),
         lines: Lines::new(shipping.events.as_ref()),
         lanes: [stdout, stderr],
-        followed,
+        followed: followed.clone(),
         id: container.id.clone(),
         is_floor_known: begin.tail.is_none() || begin.cursor.is_some(),
     };
@@ -121,7 +103,12 @@ pub async fn follow<S: LogsService>(
         Err(error) => Err(error),
     };
     reader.finish();
-    while senders.join_next().await.is_some() {}
+    while let Some(sent) = senders.join_next().await {
+        // Whoever follows knows what was accepted, and goes on there.
+        if let Some(panic) = sent.err().and_then(|failure| failure.try_into_panic().ok()) {
+            resume_unwind(panic);
+        }
+    }
     ended
 }
 
@@ -218,22 +205,24 @@ impl<S: LogsService> Reader<'_, S> {
             Source::Stderr => cursor.stderr,
         };
         let source = line.stream;
+        self.followed.take(source, cursor);
         let line = self.lines.read(&line, place);
-        self.make_room(Assembler::cost_of(&line), cursor).await;
+        self.make_room(Assembler::cost_of(&line)).await;
         let (events, given_back) = self.lines.push(source, line);
         self.share.give_back(given_back);
+        let is_unfinished = self.lines.is_waiting(source);
+        self.followed.hold_taken(&events, source, is_unfinished);
         for event in events {
             self.put(source, event);
         }
     }
 
     /// Reading stops here while memory is full: the engine has the rest.
-    async fn make_room(&mut self, cost: usize, cursor: LogCursor) {
+    async fn make_room(&mut self, cost: usize) {
         let (shipping, share) = (self.shipping, self.share.clone());
         if share.take(cost).now_or_never().is_some() {
             return;
         }
-        self.followed.note(cursor);
         debug!(
             container = self.name,
             held_bytes = shipping.budget.held(),
@@ -280,8 +269,17 @@ impl<S: LogsService> Reader<'_, S> {
     }
 
     fn put_flushed(&mut self, (events, given_back): (Vec<(Source, Event)>, usize)) {
+        if events.is_empty() && given_back == 0 {
+            return;
+        }
         self.share.give_back(given_back);
+        for source in [Source::Stdout, Source::Stderr] {
+            let is_unfinished = self.lines.is_waiting(source);
+            self.followed.hold(&[], source, is_unfinished);
+        }
         for (source, event) in events {
+            let flushed = std::slice::from_ref(&event);
+            self.followed.hold(flushed, source, false);
             self.put(source, event);
         }
     }

@@ -81,6 +81,14 @@ impl Lines {
         (events, given_back)
     }
 
+    /// Whether an event of the stream waits for more lines.
+    pub(super) fn is_waiting(&self, source: Source) -> bool {
+        match source {
+            Source::Stdout => self.stdout.assembler.is_waiting(),
+            Source::Stderr => self.stderr.assembler.is_waiting(),
+        }
+    }
+
     /// When the oldest event began that waits for more lines.
     pub(super) fn oldest_waiting(&self) -> Option<Instant> {
         let waiting = [&self.stdout, &self.stderr].into_iter();

@@ -2,27 +2,31 @@
 //! another end that is counted and told.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diagnostics::{chain, redacted_prefix};
+use futures_util::FutureExt;
 use retry_policy::RequestErrorKind;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
-use super::hint::hint;
+use super::followed::{Followed, lines};
 use super::lane::{Lane, Work};
 use super::patience::{Patience, Reason};
 use super::target::Target;
 use super::{Dropped, IN_FLIGHT, Shipping};
-use crate::batch::{Batch, Places, size};
+use crate::batch::{Batch, Marks, Places, size};
 use crate::clock::now_ms;
 use crate::cloudwatch_manager::{
     LogsService, Refused, Rejected, StreamName, put_logs_to_cloudwatch,
 };
-use crate::delivery::{Delivery, Step};
+use crate::delivery::Delivery;
 use crate::event::Event;
-use crate::verdict::Verdict;
+
+mod parked;
+mod refused;
 
 /// How often those are tried again that were refused alone for an unknown reason.
 const PARKED_FOR: Duration = Duration::from_secs(3600);
@@ -32,115 +36,167 @@ pub(super) struct Sender<S> {
     lane: Arc<Lane>,
     target: Arc<Target>,
     container: String,
+    followed: Followed,
     patience: Patience,
     /// Somebody was told loudly that nothing is taken.
     alarmed: bool,
-    /// Behind all that was sent.
+    /// Group and stream were looked after.
+    ready: bool,
+    /// It is kept here, and not by who sends it: so it is there after a panic.
+    sending: Option<Sending>,
+    /// Behind all that was sent, and how many events that were.
     places: Places,
+    marks: Marks,
     /// Those that were refused alone for an unknown reason, bounded by the share.
     parked: VecDeque<Event>,
     parked_at: Instant,
 }
 
+/// A batch on its way.
+struct Sending {
+    events: Arc<Vec<Event>>,
+    delivery: Delivery,
+    places: Places,
+    marks: Marks,
+}
+
 impl<S: LogsService> Sender<S> {
     pub(super) fn new(
-        shipping: Arc<Shipping<S>>,
-        lane: Arc<Lane>,
+        shipping: &Arc<Shipping<S>>,
+        lane: &Arc<Lane>,
         name: &StreamName,
-        container: String,
+        container: &str,
+        followed: &Followed,
     ) -> Self {
-        let target = shipping.destinations.target(name);
         Self {
-            shipping,
-            lane,
-            target,
-            container,
+            shipping: shipping.clone(),
+            lane: lane.clone(),
+            target: shipping.destinations.target(name),
+            container: container.to_owned(),
+            followed: followed.clone(),
             patience: Patience::default(),
             alarmed: false,
+            ready: false,
+            sending: None,
             places: Places::default(),
+            marks: Marks::default(),
             parked: VecDeque::new(),
             parked_at: Instant::now(),
         }
     }
 
+    /// A panic costs the request in which it came: it is made again, as after any other failure.
     pub(super) async fn run(mut self) {
-        self.make_ready().await;
         loop {
-            let try_at = self.parked_at + PARKED_FOR;
-            let holds = !self.parked.is_empty();
-            let interval = self.shipping.flush_interval;
-            tokio::select! {
-                work = self.lane.work(interval, holds, now_ms) => match work {
-                    Work::Send(batch) => self.send(batch).await,
-                    Work::Starved => self.make_room().await,
-                    Work::Over => break,
-                },
-                () = sleep_until(try_at), if holds => self.try_parked().await,
+            match AssertUnwindSafe(self.step()).catch_unwind().await {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return,
+                Err(_told_by_the_hook) => {
+                    self.shipping.tally.failed();
+                    let delay = self.patience.delay(Reason::Held, None);
+                    error!(
+                        group = self.target.name.group,
+                        stream = self.target.name.stream,
+                        delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+                        "the sender panicked, it goes on with the lines that it holds"
+                    );
+                    sleep(delay).await;
+                }
             }
         }
-        self.try_parked().await;
     }
 
-    async fn send(&mut self, batch: Batch) {
-        let Batch {
-            events,
-            places,
-            too_old,
-            too_new,
-        } = batch;
-        self.drop_all(Dropped::TooOld, &too_old);
-        self.drop_all(Dropped::TooNew, &too_new);
-        self.deliver(events).await;
+    async fn step(&mut self) -> ControlFlow<()> {
+        if !self.ready {
+            self.make_ready().await;
+            self.ready = true;
+        }
+        if self.sending.is_some() {
+            self.send().await;
+            return ControlFlow::Continue(());
+        }
+        let try_at = self.parked_at + PARKED_FOR;
+        let holds = !self.parked.is_empty();
+        let interval = self.shipping.flush_interval;
+        tokio::select! {
+            work = self.lane.work(interval, holds, now_ms) => match work {
+                Work::Send(batch) => self.begin(batch),
+                Work::Starved => self.make_room().await,
+                Work::Over => {
+                    self.try_parked().await;
+                    return ControlFlow::Break(());
+                }
+            },
+            () = sleep_until(try_at), if holds => self.try_parked().await,
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn begin(&mut self, batch: Batch) {
+        self.drop_all(Dropped::TooOld, &batch.too_old);
+        self.drop_all(Dropped::TooNew, &batch.too_new);
+        self.sending = Some(Sending {
+            delivery: Delivery::new(batch.events.len()),
+            events: Arc::new(batch.events),
+            places: batch.places,
+            marks: batch.marks,
+        });
+    }
+
+    async fn send(&mut self) {
+        self.deliver().await;
         self.lane.sent();
-        self.target.retain(&self.shipping).await;
-        self.places.advance(places);
+        let Some(sent) = self.sending.take() else {
+            return;
+        };
+        self.park(&sent);
+        self.places.advance(sent.places);
+        self.marks.add(sent.marks);
+        // Whatever became of its events, the service answers.
+        self.shipping.tally.settled();
+        self.patience.over();
         self.remember().await;
+        self.target.retain(&self.shipping).await;
     }
 
     /// A run that goes on from the checkpoint has those that are parked in its way again.
-    async fn remember(&self) {
-        if let Some(checkpoint) = self
-            .shipping
-            .checkpoint
-            .as_ref()
-            .filter(|_| self.parked.is_empty())
-        {
-            checkpoint.advance(&self.container, self.places).await;
+    async fn remember(&mut self) {
+        if !self.parked.is_empty() {
+            return;
+        }
+        let (places, marks) = (self.places, std::mem::take(&mut self.marks));
+        let accepted = self.followed.accept(places, marks);
+        if let Some(checkpoint) = &self.shipping.checkpoint {
+            checkpoint.advance(&self.container, &accepted).await;
         }
     }
 
-    async fn deliver(&mut self, events: Vec<Event>) {
-        let mut delivery = Delivery::new(events.len());
-        while let Some(part) = delivery.part() {
+    async fn deliver(&mut self) {
+        while let Some(sending) = &mut self.sending
+            && let Some(part) = sending.delivery.part()
+        {
+            let events = sending.events.clone();
             let logs = &events[part];
             match self.put(logs).await {
                 Ok(rejected) => {
-                    delivery.accepted();
+                    self.decide(Delivery::accepted);
                     self.account(logs, rejected);
                 }
                 Err(refused) => {
                     self.note(&refused, logs);
-                    let step = delivery.refused(refused.verdict());
-                    self.take(step, &refused, &events).await;
+                    let verdict = refused.verdict();
+                    if let Some(step) = self.decide(|delivery| delivery.refused(verdict)) {
+                        self.take(step, &refused, &events).await;
+                    }
                 }
             }
         }
-        for alone in delivery.parked() {
-            let event = events[alone].clone();
-            warn!(
-                group = self.target.name.group,
-                stream = self.target.name.stream,
-                event = redacted_prefix(&event.message),
-                "event refused for an unknown reason, it is tried again later"
-            );
-            if self.parked.is_empty() {
-                self.parked_at = Instant::now();
-            }
-            self.parked.push_back(event);
-        }
-        // Whatever became of its events, the service answers.
-        self.shipping.tally.settled();
-        self.patience.over();
+    }
+
+    /// What becomes of the batch.
+    fn decide<T>(&mut self, decide: impl FnOnce(&mut Delivery) -> T) -> Option<T> {
+        let sending = self.sending.as_mut()?;
+        Some(decide(&mut sending.delivery))
     }
 
     async fn put(&self, logs: &[Event]) -> Result<Rejected, Refused> {
@@ -183,158 +239,6 @@ impl<S: LogsService> Sender<S> {
         self.alarmed = false;
     }
 
-    async fn take(&mut self, step: Step, refused: &Refused, events: &[Event]) {
-        self.shipping.tally.failed();
-        match step {
-            Step::Next => debug!(
-                error = chain(&refused.failure),
-                "the request is sent in parts"
-            ),
-            Step::Drop(alone) => {
-                let event = std::slice::from_ref(&events[alone]);
-                warn!(
-                    error = chain(&refused.failure),
-                    event = redacted_prefix(&event[0].message),
-                    "event dropped"
-                );
-                self.drop_all(Dropped::Refused, event);
-            }
-            Step::Retry { after } => self.wait(Reason::Soon, after, refused).await,
-            Step::Throttled { after } => {
-                self.shipping.tally.throttled();
-                self.wait(Reason::Later, after, refused).await;
-            }
-            Step::Hold => self.wait(Reason::Held, None, refused).await,
-            Step::Create if self.shipping.group.no_create => {
-                self.wait(Reason::Held, None, refused).await
-            }
-            Step::Create => match self.target.create(&self.shipping).await {
-                // A stream that was just made may not be seen everywhere yet.
-                Ok(()) if self.patience.failures() == 0 => {
-                    self.patience.delay(Reason::Soon, None);
-                }
-                Ok(()) => self.wait(Reason::Soon, None, refused).await,
-                Err(refused) => self.wait_on(&refused).await,
-            },
-        }
-    }
-
-    /// Group and stream, before the first event: who looks for them finds them. Whether they may
-    /// be created does not matter if they are there.
-    async fn make_ready(&mut self) {
-        while !self.shipping.group.no_create && !*self.target.turn.lock().await {
-            match self.target.create(&self.shipping).await {
-                Ok(()) => return self.patience.over(),
-                Err(refused) if matches!(refused.verdict(), Verdict::Hold) => {
-                    warn!(
-                        error = chain(&refused.failure),
-                        operation = refused.operation.name(),
-                        group = self.target.name.group,
-                        stream = self.target.name.stream,
-                        "cannot create the stream, it is sent to as if it were there"
-                    );
-                    return;
-                }
-                Err(refused) => {
-                    self.shipping.tally.failed();
-                    self.wait_on(&refused).await;
-                }
-            }
-        }
-    }
-
-    async fn wait_on(&mut self, refused: &Refused) {
-        match refused.verdict() {
-            Verdict::Retry { after } => self.wait(Reason::Soon, after, refused).await,
-            Verdict::Hold => self.wait(Reason::Held, None, refused).await,
-            Verdict::Throttled { after } | Verdict::Unknown { after } => {
-                self.wait(Reason::Later, after, refused).await
-            }
-            _ => self.wait(Reason::Later, None, refused).await,
-        }
-    }
-
-    async fn wait(&mut self, reason: Reason, asked: Option<Duration>, refused: &Refused) {
-        let delay = self.patience.delay(reason, asked);
-        let StreamName { group, stream } = &self.target.name;
-        let operation = refused.operation.name();
-        let error = chain(&refused.failure);
-        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        let hint = hint(refused);
-        if reason == Reason::Held && !self.alarmed {
-            self.alarmed = true;
-            error!(
-                group,
-                stream,
-                operation,
-                error,
-                hint,
-                "nothing is accepted, lines are held until somebody acts"
-            );
-        } else {
-            warn!(
-                group,
-                stream,
-                operation,
-                error,
-                hint,
-                failures = self.patience.failures(),
-                delay_ms,
-                "request failed, it is made again"
-            );
-        }
-        sleep(delay).await;
-    }
-
-    /// Tries each of the parked ones.
-    async fn try_parked(&mut self) {
-        self.parked_at = Instant::now();
-        for _ in 0..self.parked.len() {
-            let _still_refused = self.try_next_parked().await;
-        }
-        self.remember().await;
-    }
-
-    /// The parked ones take the room that the reader waits for: nothing is dropped for that, so
-    /// they are tried one after another, at longer and longer intervals.
-    async fn make_room(&mut self) {
-        match self.try_next_parked().await {
-            Some(refused) => self.wait(Reason::Held, None, &refused).await,
-            None => self.remember().await,
-        }
-    }
-
-    /// Tries the one that waits longest; the refusal if it is parked again.
-    async fn try_next_parked(&mut self) -> Option<Refused> {
-        let alone = [self.parked.pop_front()?];
-        let mut delivery = Delivery::new(alone.len());
-        while delivery.part().is_some() {
-            match self.put(&alone).await {
-                Ok(rejected) => {
-                    delivery.accepted();
-                    self.account(&alone, rejected);
-                }
-                Err(refused) => {
-                    self.note(&refused, &alone);
-                    let verdict = refused.verdict();
-                    if matches!(verdict, Verdict::Unknown { .. }) {
-                        self.shipping.tally.failed();
-                        warn!(
-                            error = chain(&refused.failure),
-                            event = redacted_prefix(&alone[0].message),
-                            "event refused again"
-                        );
-                        self.parked.extend(alone);
-                        return Some(refused);
-                    }
-                    let step = delivery.refused(verdict);
-                    self.take(step, &refused, &alone).await;
-                }
-            }
-        }
-        None
-    }
-
     fn note(&self, refused: &Refused, logs: &[Event]) {
         if refused.failure.kind == RequestErrorKind::NoResponse {
             self.shipping.tally.unanswered(lines(logs));
@@ -358,12 +262,9 @@ impl<S: LogsService> Sender<S> {
     }
 
     fn give_back(&self, events: &[Event]) {
+        self.followed.settle(lines(events));
         self.lane
             .share
             .give_back(events.iter().map(|event| event.cost).sum());
     }
-}
-
-fn lines(events: &[Event]) -> u64 {
-    events.iter().map(|event| event.lines).sum()
 }

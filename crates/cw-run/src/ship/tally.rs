@@ -114,6 +114,11 @@ impl Tally {
         self.read.add(lines, bytes);
     }
 
+    /// So many lines that were read are read again, or not at all.
+    pub(crate) fn unread(&self, lines: u64) {
+        self.read.lines.fetch_sub(lines, Ordering::Relaxed);
+    }
+
     pub(crate) fn accepted(&self, events: u64, lines: u64, bytes: usize) {
         self.accepted.add(lines, bytes);
         self.events.fetch_add(events, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 use docker_local::{Container, LogDriver};
 use serde_json::json;
 
-use crate::support::{World, end, eventually, numbered, signal, text};
+use crate::support::{File, World, end, eventually, numbered, signal, text};
 
 #[tokio::test]
 async fn container_that_runs_is_shipped_to_its_end() {
@@ -177,15 +177,8 @@ async fn lines_that_were_rotated_away_are_told() {
 
 #[tokio::test]
 async fn labelled_container_that_ended_while_nobody_shipped_is_shipped_to_its_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("all");
-    let words = [
-        "attach",
-        "--label",
-        "ship=yes",
-        "--checkpoint",
-        path.to_str().unwrap(),
-    ];
+    let file = File::new();
+    let words = ["attach", "--label", "ship=yes", "--checkpoint", file.text()];
     let world = World::new().await;
     let web = world
         .engine
@@ -203,6 +196,36 @@ async fn labelled_container_that_ended_while_nobody_shipped_is_shipped_to_its_en
     signal(&child, "TERM").await;
     assert_eq!(end(child).await.code, Some(0));
     assert_eq!(world.messages(), numbered(0..20));
+}
+
+#[tokio::test]
+async fn container_that_is_removed_before_its_lines_were_accepted_is_not_remembered_for_ever() {
+    let file = File::new();
+    let world = World::new().await;
+    let container = Container::named("web").label("ship", "yes");
+    let web = world.engine.add(container.running());
+    world.aws.logs().fail_when(|request| {
+        (request.operation == "PutLogEvents").then(cloudwatch_local::Fault::throttling)
+    });
+    let child = world.start(&["attach", "--label", "ship=yes", "--checkpoint", file.text()]);
+    web.stdout(text(0..10));
+    eventually("they are sent", || {
+        let attempts = world.aws.logs().attempts();
+        attempts
+            .iter()
+            .any(|attempt| attempt.operation == "PutLogEvents")
+    })
+    .await;
+    let remembers = || file.holds(web.id());
+    assert!(remembers());
+    web.exit(0);
+    web.remove();
+    world.aws.logs().heal();
+    world.arrived(10).await;
+    eventually("it is forgotten", || !remembers()).await;
+    signal(&child, "TERM").await;
+    assert_eq!(end(child).await.code, Some(0));
+    assert_eq!(world.messages(), numbered(0..10));
 }
 
 #[tokio::test]
@@ -235,4 +258,25 @@ async fn lines_from_before_the_signal_that_are_still_on_their_way_are_shipped() 
     let ended = end(child).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(world.messages(), numbered(0..50));
+}
+
+#[tokio::test]
+async fn event_that_waits_for_more_lines_is_shipped_while_the_other_stream_is_busy() {
+    let world = World::new().await;
+    let web = world.engine.add(Container::named("web").running());
+    let child = world.start(&["attach", "web", "--multiline-pattern", "^[A-Z]"]);
+    web.stdout("START\n more\n");
+    let printing = async {
+        loop {
+            web.stderr("E\n");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let is_there = || world.messages().contains(&"START\n more".to_owned());
+    tokio::select! {
+        () = printing => {}
+        () = eventually("the event is there", is_there) => {}
+    }
+    web.exit(0);
+    assert_eq!(end(child).await.code, Some(0));
 }

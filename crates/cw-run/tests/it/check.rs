@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::support::{end, program};
+use crate::support::{World, end, program};
 
 const WORDS: &[&str] = &[
     "check",
@@ -22,10 +22,14 @@ const WORDS: &[&str] = &[
 
 #[tokio::test]
 async fn what_would_be_done_is_said_without_asking_anybody() {
-    let mut command = program(WORDS);
-    command.env("DOCKER_HOST", "unix:///nowhere");
+    let world = World::new().await;
+    let mut command = world.command(WORDS);
+    command.env_remove("CW_RUN_STREAM");
+    command.env_remove("CW_RUN_FLUSH_INTERVAL");
     let ended = end(command.spawn().unwrap()).await;
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    assert!(world.engine.requests().is_empty());
+    assert!(world.aws.logs().attempts().is_empty());
     for line in [
         "action: run",
         "image: python",
@@ -34,6 +38,8 @@ async fn what_would_be_done_is_said_without_asking_anybody() {
         "env: [\"TOKEN\"]",
         "region: us-east-1",
         "drain_timeout: 30s",
+        "flush_interval: 5s",
+        "buffer_bytes: 16777216",
     ] {
         assert!(
             ended.stdout.lines().any(|found| found == line),

@@ -197,6 +197,25 @@ async fn container_is_stopped_when_nothing_can_be_shipped_if_that_is_asked_for()
 }
 
 #[tokio::test]
+async fn poison_event_of_a_quiet_container_does_not_stop_it() {
+    let world = World::new().await;
+    world.engine.add_image("fixture:1");
+    world.aws.logs().poison("bad");
+    let words = ["--on-failure", "stop", "--failure-after", "1s"];
+    let child = world.start(&[&words, RUN].concat());
+    let container = world.running("job").await;
+    container.stdout("bad\n");
+    world.aws.logs().refused_at_least(1).await;
+    // Twice as long as it would take.
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    assert_eq!(container.state(), Some(docker_local::State::Running));
+    container.exit(0);
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.logged("summary").unwrap()["lines_refused"], json!(1));
+}
+
+#[tokio::test]
 async fn engine_that_is_restarted_costs_nothing() {
     let mut world = World::new().await;
     world.engine.add_image("fixture:1");

@@ -9,6 +9,8 @@ mod checkpoint;
 mod deploy;
 mod faults;
 mod interrupted;
+mod names;
+mod places;
 mod runs;
 mod signals;
 mod support;

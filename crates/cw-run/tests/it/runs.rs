@@ -1,6 +1,7 @@
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use docker_local::Fault;
+use docker_local::{Answer, Fault};
 use serde_json::json;
 
 use crate::support::{GROUP, World, end, numbered, text};
@@ -80,6 +81,10 @@ async fn settings_of_the_container_reach_the_engine() {
         "A=1",
         "-v",
         "/srv:/data:ro",
+        "-v",
+        "/scratch",
+        "--platform",
+        "linux",
         "-w",
         "/data",
         "-u",
@@ -87,7 +92,7 @@ async fn settings_of_the_container_reach_the_engine() {
         "--network",
         "host",
         "-m",
-        "64m",
+        "0.0625g",
         "--cpus",
         "1.5",
         "--name",
@@ -108,6 +113,7 @@ async fn settings_of_the_container_reach_the_engine() {
     let create = &world.engine.requests_to("POST /containers/create")[0];
     let body = create.json();
     assert_eq!(create.query("name"), Some("job"));
+    assert_eq!(create.query("platform"), Some("linux"));
     for (pointer, value) in [
         ("/Image", json!("fixture:1")),
         ("/Cmd", json!(["x", "y z"])),
@@ -118,6 +124,7 @@ async fn settings_of_the_container_reach_the_engine() {
         ("/StopTimeout", json!(3)),
         ("/Labels/a", json!("b")),
         ("/HostConfig/Binds", json!(["/srv:/data:ro"])),
+        ("/Volumes", json!({"/scratch": {}})),
         ("/HostConfig/Memory", json!(64 << 20)),
         ("/HostConfig/NanoCpus", json!(1_500_000_000)),
         ("/HostConfig/NetworkMode", json!("host")),
@@ -182,9 +189,22 @@ async fn missing_shell_is_told_with_what_to_write_and_leaves_nothing_behind() {
     world.engine.add_image("fixture:1");
     let message =
         "OCI runtime create failed: exec: \"bash\": executable file not found in $PATH: unknown";
-    world
-        .engine
-        .fail_next("POST /containers/*/start", [Fault::error(400, message)]);
+    // The engine has the program's exit code in the container's state then.
+    let was_started = AtomicBool::new(false);
+    world.engine.fail_when(move |request| {
+        if request.path.ends_with("/start") {
+            was_started.store(true, Ordering::Relaxed);
+            return Some(Fault::error(400, message));
+        }
+        let id = request.path.strip_suffix("/json")?.rsplit('/').next()?;
+        let state = json!({"Status": "created", "Running": false, "ExitCode": 127});
+        let info = json!({"Id": id, "Name": "/job", "Image": "sha256:0", "State": state,
+            "Created": "2026-11-21T10:00:00Z", "Config": {"Image": "fixture:1", "Tty": false},
+            "HostConfig": {"LogConfig": {"Type": "json-file", "Config": {}}}});
+        let answer = Answer::json(200, info.to_string());
+        let is_after = was_started.load(Ordering::Relaxed);
+        is_after.then(|| Fault::answer(answer))
+    });
     let ended = world
         .run(&[
             "--name",
@@ -195,8 +215,12 @@ async fn missing_shell_is_told_with_what_to_write_and_leaves_nothing_behind() {
             "x",
         ])
         .await;
-    assert!(matches!(ended.code, Some(125 | 127)), "{ended:?}");
-    assert_eq!(ended.text().len(), 1, "{ended:?}");
+    // As `docker run` has it.
+    assert_eq!(
+        (ended.code, ended.text().len()),
+        (Some(127), 1),
+        "{ended:?}"
+    );
     assert!(world.engine.container("job").is_none());
 }
 

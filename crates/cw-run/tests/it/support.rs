@@ -1,5 +1,6 @@
 //! An engine, a service, and the program between them.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -71,6 +72,56 @@ pub(crate) async fn end(child: Child) -> Ended {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// A checkpoint's file that is not there yet, in a folder of its own.
+pub(crate) struct File {
+    _folder: tempfile::TempDir,
+    pub(crate) path: PathBuf,
+}
+
+impl File {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("job");
+        Self {
+            _folder: folder,
+            path,
+        }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.path.to_str().unwrap()
+    }
+
+    /// What runs a container with it.
+    pub(crate) fn run<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        let run = [
+            "--checkpoint",
+            self.text(),
+            "--name",
+            "job",
+            "--",
+            "fixture:1",
+        ];
+        [more, &run[..]].concat()
+    }
+
+    /// What attaches to a container with it.
+    pub(crate) fn attach<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        [&["attach", "web", "--checkpoint", self.text()], more].concat()
+    }
+
+    /// Whether it holds this.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        std::fs::read_to_string(&self.path).is_ok_and(|content| content.contains(text))
+    }
+}
+
+/// Ends it as `kill -9` does.
+pub(crate) async fn kill(mut child: Child) {
+    child.start_kill().unwrap();
+    child.wait().await.unwrap();
 }
 
 impl World {

@@ -5,32 +5,23 @@ use std::time::Duration;
 use cloudwatch_local::Fault as AwsFault;
 use docker_local::{Fault, State};
 
-use crate::support::{World, end, eventually, signal};
-
-/// A run with a checkpoint in this folder.
-fn words<'a>(path: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let run = ["--checkpoint", path, "--name", "job", "--", "fixture:1"];
-    [more, &run[..]].concat()
-}
+use crate::support::{File, World, end, eventually, kill, signal};
 
 #[tokio::test]
 async fn signal_while_a_running_container_is_taken_up_stops_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("job");
-    let path = path.to_str().unwrap();
+    let file = File::new();
     let world = World::new().await;
     world.engine.add_image("fixture:1");
-    let mut child = world.start(&words(path, &[]));
+    let child = world.start(&file.run(&[]));
     let container = world.running("job").await;
     container.stdout("a\n");
     world.arrived(1).await;
-    child.start_kill().unwrap();
-    child.wait().await.unwrap();
+    kill(child).await;
     world
         .aws
         .logs()
         .fail_when(|request| (request.operation == "DescribeLogStreams").then(AwsFault::hang));
-    let child = world.start(&words(path, &["--no-create"]));
+    let child = world.start(&file.run(&["--no-create"]));
     eventually("it is set up", || {
         let attempts = world.aws.logs().attempts();
         let is_setup = |operation: &str| operation == "DescribeLogStreams";
@@ -45,28 +36,24 @@ async fn signal_while_a_running_container_is_taken_up_stops_it() {
 
 #[tokio::test]
 async fn container_that_was_made_and_removed_again_is_not_looked_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("job");
-    let path = path.to_str().unwrap();
+    let file = File::new();
     let world = World::new().await;
     let exit = |container: &docker_local::ContainerHandle| container.exit(0);
     world.engine.add_program("fixture:1", exit);
     let busy = [Fault::error(500, "busy")];
     world.engine.fail_next("GET /containers/*/json", busy);
-    let ended = world.run(&words(path, &[])).await;
+    let ended = world.run(&file.run(&[])).await;
     assert_eq!(ended.code, Some(125), "{ended:?}");
-    let ended = world.run(&words(path, &[])).await;
+    let ended = world.run(&file.run(&[])).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
 #[tokio::test]
 async fn container_that_ends_while_it_is_left_gives_its_exit_code() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("job");
-    let path = path.to_str().unwrap();
+    let file = File::new();
     let world = World::new().await;
     world.engine.add_image("fixture:1");
-    let child = world.start(&words(path, &["--detach-on-exit"]));
+    let child = world.start(&file.run(&["--detach-on-exit"]));
     let container = world.running("job").await;
     container.stdout("a\n");
     world.arrived(1).await;
@@ -80,31 +67,28 @@ async fn container_that_ends_while_it_is_left_gives_its_exit_code() {
     container.exit(7);
     assert_eq!(end(child).await.code, Some(7));
     assert_eq!(
-        world.run(&words(path, &["--detach-on-exit"])).await.code,
+        world.run(&file.run(&["--detach-on-exit"])).await.code,
         Some(7)
     );
 }
 
 #[tokio::test]
 async fn container_of_a_run_that_was_killed_before_it_was_removed_is_removed_by_the_next() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("job");
-    let path = path.to_str().unwrap();
+    let file = File::new();
     let world = World::new().await;
     let exit = |container: &docker_local::ContainerHandle| container.exit(0);
     world.engine.add_program("fixture:1", exit);
     world
         .engine
         .fail_always("DELETE /containers/*", Fault::hang());
-    let mut child = world.start(&words(path, &["--rm"]));
+    let child = world.start(&file.run(&["--rm"]));
     eventually("it is removed", || {
         !world.engine.requests_to("DELETE /containers/*").is_empty()
     })
     .await;
-    child.start_kill().unwrap();
-    child.wait().await.unwrap();
+    kill(child).await;
     world.engine.heal();
-    assert_eq!(world.run(&words(path, &["--rm"])).await.code, Some(0));
+    assert_eq!(world.run(&file.run(&["--rm"])).await.code, Some(0));
     assert!(world.engine.container("job").is_none());
 }
 

@@ -71,7 +71,8 @@ const CASES: &[Case] = &[
         2,
         "leave out one or the other",
     ),
-    (&["--memory", "lots"], GOOD, 2, "512m or 2g"),
+    (&["--memory", "lots"], GOOD, 2, "512m or 1.5g"),
+    (&["--tee=yes"], GOOD, 2, "takes no value"),
     (&["--cpus", "0"], GOOD, 2, "as 0.5 or 2"),
     (&["--env", "=x"], GOOD, 2, "NAME=VALUE or NAME"),
     (
@@ -81,9 +82,11 @@ const CASES: &[Case] = &[
         "stays outside",
     ),
     (&["--env-file", "/nowhere"], GOOD, 2, "lines NAME=VALUE"),
-    (&["--volume", "/a"], GOOD, 2, "/host:/container"),
+    (&["--volume", "a"], GOOD, 2, "/host:/container"),
+    (&["--volume", "/a:/"], GOOD, 2, "container's root"),
+    (&["--volume", "/a:/b:fast"], GOOD, 2, "ro or rw"),
     (&["--workdir", "tmp"], GOOD, 2, "an absolute path"),
-    (&["--platform", "arm"], GOOD, 2, "linux/arm64"),
+    (&["--platform", "linux//arm"], GOOD, 2, "linux/arm64"),
     (
         &["--pull", "sometimes"],
         GOOD,

@@ -81,10 +81,11 @@ impl Tracker {
             .streams
             .iter()
             .filter_map(|track| Some(track.position?.nanos));
-        places
+        let placed = places
             .min()
-            .map(|nanos| nanos.div_euclid(SECOND) - OVERLAP_SECONDS)
-            .or(floor)
+            .map(|nanos| nanos.div_euclid(SECOND) - OVERLAP_SECONDS);
+        // Of two that are there the later one; the floor may lie behind the place of a silent stream.
+        placed.max(floor)
     }
 
     /// Whether the log was read before, or is to be read from some line on.
@@ -275,7 +276,9 @@ impl Track {
         if nanos == self.newest && self.ring.lines(nanos).is_some_and(|lines| nth <= lines) {
             return Verdict::Skip;
         }
-        match self.catching_up {
+        // Reading began behind a place that lies before the floor: it does not come by.
+        let is_missed = self.catching_up && floor.is_none_or(|floor| place.nanos >= floor);
+        match is_missed {
             false => self.take(nanos, nth),
             true => {
                 self.take(nanos, nth);

@@ -1,7 +1,7 @@
 //! All containers that carry some labels, and those to come.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::panic::resume_unwind;
 
 use docker_client::{
     ContainerState, ContainerSummary, DockerClientError, Event, EventItem, EventOptions,
@@ -21,9 +21,9 @@ use crate::docker_manager as manager;
 use crate::failure::{RunError, exit};
 use crate::ship::Begin;
 
-/// An engine that is busy or away is asked again after so long, then less and less often.
-const AGAIN: Duration = Duration::from_millis(500);
-const AGAIN_MAX: Duration = Duration::from_secs(30);
+mod task;
+
+use task::{AGAIN, AGAIN_MAX, Shipped, is_transient, ship};
 
 /// The containers that are followed, each by a task. One that ends is taken up again when it is
 /// started again.
@@ -36,18 +36,13 @@ pub(super) struct Labelled<'a, S> {
     followed: HashSet<String>,
     /// Those that were started again before they had come to their end here.
     again: HashSet<String>,
+    /// Those that were removed before they had come to their end here.
+    gone: HashSet<String>,
     /// Where to go on with those that have ended.
     ended: HashMap<String, LogCursor>,
     tasks: JoinSet<Shipped>,
     halt: watch::Sender<bool>,
     failed: bool,
-}
-
-/// How far one container came.
-struct Shipped {
-    id: String,
-    place: Option<LogCursor>,
-    result: Result<(), RunError>,
 }
 
 impl<'a, S: LogsService> Labelled<'a, S> {
@@ -59,6 +54,7 @@ impl<'a, S: LogsService> Labelled<'a, S> {
             since: clock::now(),
             followed: HashSet::new(),
             again: HashSet::new(),
+            gone: HashSet::new(),
             ended: HashMap::new(),
             tasks: JoinSet::new(),
             halt: watch::Sender::new(false),
@@ -125,10 +121,21 @@ impl<'a, S: LogsService> Labelled<'a, S> {
             return self.take_up(event.id, None);
         }
         self.ended.remove(&event.id);
-        if let Some(checkpoint) = &self.session.shipping.checkpoint
-            && !self.followed.contains(&event.id)
-        {
+        if self.followed.contains(&event.id) {
+            self.gone.insert(event.id);
+        } else if let Some(checkpoint) = &self.session.shipping.checkpoint {
             checkpoint.forget(&event.id).await;
+        }
+    }
+
+    /// Whatever is not there any more need not be known: its removal may not have been heard of.
+    async fn forget_all_but(&mut self, there: &HashSet<String>) {
+        self.ended.retain(|id, _| there.contains(id));
+        let gone = self.followed.difference(there).cloned();
+        self.gone.extend(gone);
+        if let Some(checkpoint) = &self.session.shipping.checkpoint {
+            let is_known = |id: &str| there.contains(id) || self.followed.contains(id);
+            checkpoint.keep(is_known).await;
         }
     }
 
@@ -176,7 +183,12 @@ impl<'a, S: LogsService> Labelled<'a, S> {
         let with_label = |options: ListOptions, label: &String| options.filter("label", label);
         let options = self.labels.iter().fold(options, with_label);
         let listed = self.session.docker.list_containers_with(options).await;
-        for container in listed.map_err(manager::docker("list the containers"))? {
+        let listed = listed.map_err(manager::docker("list the containers"))?;
+        if also_ended {
+            let there = listed.iter().map(|container| container.id.clone());
+            self.forget_all_but(&there.collect()).await;
+        }
+        for container in listed {
             use ContainerState::{Created, Paused, Restarting, Running};
             let is_running = matches!(container.state, Running | Paused | Restarting);
             // Its time is in whole seconds.
@@ -241,10 +253,11 @@ impl<'a, S: LogsService> Labelled<'a, S> {
     async fn note(&mut self, ended: Result<Shipped, JoinError>) {
         let Shipped { id, place, result } = match ended {
             Ok(shipped) => shipped,
-            Err(failure) => {
-                self.failed = true;
-                return error!(error = %failure, "shipping a container failed");
-            }
+            // Panics of a container's own are caught there.
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_cancelled) => return,
+            },
         };
         self.followed.remove(&id);
         match result {
@@ -259,6 +272,13 @@ impl<'a, S: LogsService> Labelled<'a, S> {
                 );
             }
         }
+        if self.gone.remove(&id) {
+            self.again.remove(&id);
+            if let Some(checkpoint) = &self.session.shipping.checkpoint {
+                checkpoint.forget(&id).await;
+            }
+            return;
+        }
         if let Some(place) = place.filter(|_| self.ended.len() < CONTAINERS_MAX) {
             self.ended.insert(id.clone(), place);
         }
@@ -268,86 +288,5 @@ impl<'a, S: LogsService> Labelled<'a, S> {
     }
 }
 
-async fn ship<S: LogsService>(
-    session: Session<S>,
-    id: String,
-    mut begin: Begin,
-    mut halt: watch::Receiver<bool>,
-) -> Shipped {
-    let mut place = None;
-    let mut delay = AGAIN;
-    loop {
-        let result = follow(&session, &id, begin.clone(), &mut halt, &mut place).await;
-        let failure = match result {
-            Err(failure) if is_transient(&failure) && !*halt.borrow() => failure,
-            result => return Shipped { id, place, result },
-        };
-        warn!(
-            id,
-            error = diagnostics::chain(&failure),
-            "cannot read the container's log, the engine is asked again"
-        );
-        if place.is_some() && place != begin.cursor {
-            begin.cursor = place.clone();
-            delay = AGAIN;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(delay) => delay = (delay * 2).min(AGAIN_MAX),
-            () = halted(&mut halt) => {}
-        }
-    }
-}
-
-/// The engine may be over it in a while.
-fn is_transient(failure: &RunError) -> bool {
-    matches!(failure, RunError::Docker { source, .. } if source.is_transient())
-}
-
-async fn follow<S: LogsService>(
-    session: &Session<S>,
-    id: &str,
-    begin: Begin,
-    halt: &mut watch::Receiver<bool>,
-    place: &mut Option<LogCursor>,
-) -> Result<(), RunError> {
-    let info = match session.docker.get_container_info(id).await {
-        Ok(info) => info,
-        Err(DockerClientError::ContainerNotFound { .. }) => {
-            warn!(id, "a container was removed before its log was read");
-            return Ok(());
-        }
-        Err(error) => return Err(manager::docker("look at the container")(error)),
-    };
-    manager::check_log(&info)?;
-    let streams = session.set_up(&info).await?;
-    let (group, stream) = (&streams.stdout.group, &streams.stdout.stream);
-    info!(container = info.name, id, group, stream, "shipping");
-    if let Some(checkpoint) = &session.shipping.checkpoint {
-        checkpoint.begin(id).await;
-    }
-    let mut following = session.follow(&info, &streams, begin);
-    let shipped = tokio::select! {
-        shipped = &mut following.shipped => shipped,
-        () = halted(halt) => {
-            following.halt();
-            (&mut following.shipped).await
-        }
-    };
-    *place = following.followed.place().or(place.take());
-    match shipped {
-        Ok(_) => Ok(()),
-        Err(DockerClientError::ContainerNotFound { .. }) => {
-            warn!(
-                id,
-                "a container was removed before its log was read to the end"
-            );
-            Ok(())
-        }
-        Err(error) => Err(manager::docker("read the container's log")(error)),
-    }
-}
-
-async fn halted(halt: &mut watch::Receiver<bool>) {
-    // Whoever could halt it is gone, too, then.
-    let _ = halt.wait_for(|halted| *halted).await.map(drop);
-}
+#[cfg(test)]
+mod tests;

@@ -285,3 +285,19 @@ fn stream_that_says_nothing_is_read_from_its_first_line_once() {
     ));
     assert_eq!(tracker.since(), Some(10));
 }
+
+#[test]
+fn silent_stream_that_was_read_behind_its_place_keeps_no_reading_back() {
+    let cursor = "stdout=900000000000:1:0 stderr=9000000000:1:0 floor=898000000000";
+    let mut tracker = Tracker::new(Some(&cursor.parse().unwrap()));
+    assert_eq!(tracker.since(), Some(898));
+    tracker.read_again();
+    let mut new = piece(Source::Stderr, 901_000_000_000, "a");
+    assert_eq!(tracker.admit(&mut new, false), Verdict::Deliver);
+    // The other one's place is to come by.
+    let mut new = piece(Source::Stdout, 902_000_000_000, "b");
+    assert!(matches!(
+        tracker.admit(&mut new, false),
+        Verdict::DeliverAfter(_)
+    ));
+}
