@@ -364,7 +364,9 @@ def main():
             engine.end()
     weight = (arguments.binary or arguments.program).stat().st_size
     print(f"\n## Size\n\n{weight / 1e6:.2f} MB; budget 4 MB")
-    budget(weight <= 4_000_000, f"the program has {weight} bytes")
+    # `.ci/run`, which runs the quick form, looks at the size of what it ships by itself.
+    if not arguments.quick:
+        budget(weight <= 4_000_000, f"the program has {weight} bytes")
     print()
     for what in broken:
         print(f"over budget: {what}")
