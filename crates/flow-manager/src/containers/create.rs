@@ -18,9 +18,6 @@ use crate::time::Moment;
 /// How long it is looked whether an engine that did not answer has made a container after all:
 /// one whose disk is slow takes minutes.
 const SLOW: Duration = Duration::from_secs(120);
-/// How often a removal is asked for that the engine refuses for a state which has passed.
-const REMOVALS_MAX: u32 = 5;
-const REMOVAL_AGAIN: Duration = Duration::from_millis(50);
 /// Most containers: each has a socket, and what was asked for in memory. Those that are being
 /// created at the moment may come on top.
 pub(super) const CONTAINERS_MAX: usize = 4096;
@@ -249,40 +246,28 @@ impl Inner {
             .lock()
             .get(id)
             .map(|entry| self.store.folder(&entry.folder));
-        self.remove_from_engine(id, force).await?;
+        let removed = self
+            .engine
+            .ask(|docker| async move { docker.remove_container(id, force, true).await });
+        match removed.await {
+            Ok(()) => {}
+            // Somebody else removed it.
+            Err(failure) if failure.code == ErrorCode::ContainerNotFound => {}
+            // The engine's words for it are others in each version, so it is asked.
+            Err(failure)
+                if failure.code == ErrorCode::InvalidState
+                    && !force
+                    && self.refresh(id).await?.state.has_process() =>
+            {
+                let message = "The container runs: stop it first, or force its removal";
+                return Err(Failure::new(ErrorCode::ContainerRunning, message).because(failure));
+            }
+            Err(failure) => return Err(failure),
+        }
         self.forget(id).await;
         // The engine's event may have come first, and its work is not done yet.
         let removed = self.on_disk(move |_| folder.map(|folder| folder.remove()));
         removed.await?.transpose().map_err(not_written).map(drop)
-    }
-
-    async fn remove_from_engine(self: &Arc<Self>, id: &str, force: bool) -> Result<(), Failure> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let removed = self
-                .engine
-                .ask(|docker| async move { docker.remove_container(id, force, true).await });
-            let failure = match removed.await {
-                Ok(()) => return Ok(()),
-                // Somebody else removed it.
-                Err(failure) if failure.code == ErrorCode::ContainerNotFound => return Ok(()),
-                Err(failure) => failure,
-            };
-            if failure.code != ErrorCode::InvalidState || force {
-                return Err(failure);
-            }
-            // The engine's words for it are others in each version, so it is asked.
-            if self.refresh(id).await?.state.has_process() {
-                let message = "The container runs: stop it first, or force its removal";
-                return Err(Failure::new(ErrorCode::ContainerRunning, message).because(failure));
-            }
-            // One that restarts again and again may have ended between the two questions.
-            if attempt == REMOVALS_MAX {
-                return Err(failure);
-            }
-            tokio::time::sleep(REMOVAL_AGAIN).await;
-        }
     }
 
     /// A container is gone: so are its entry, its socket and its folder.
