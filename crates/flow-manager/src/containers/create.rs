@@ -11,7 +11,7 @@ use super::registry::Entry;
 use super::store::Wish;
 use super::{ContainerManager, Inner, not_written};
 use crate::failure::{ErrorCode, Failure};
-use crate::model::{ContainerConfig, ContainerInfo};
+use crate::model::{ContainerConfig, ContainerInfo, ContainerState};
 use crate::policy::{FOLDER_LABEL, Placement, Pull};
 use crate::time::Moment;
 
@@ -257,7 +257,7 @@ impl Inner {
             Err(failure)
                 if failure.code == ErrorCode::InvalidState
                     && !force
-                    && self.refresh(id).await?.state.has_process() =>
+                    && keeps_its_removal_off(self.refresh(id).await?.state) =>
             {
                 let message = "The container runs: stop it first, or force its removal";
                 return Err(Failure::new(ErrorCode::ContainerRunning, message).because(failure));
@@ -298,4 +298,9 @@ impl Inner {
             ),
         }
     }
+}
+
+/// The engine counts one that it is about to start again as one that runs.
+fn keeps_its_removal_off(state: ContainerState) -> bool {
+    state.has_process() || state == ContainerState::Restarting
 }

@@ -155,7 +155,13 @@ async fn container_that_runs_is_not_deleted_whatever_the_words_of_the_engine() {
         let refused = fixture.manager.delete_container("web", false).await;
         assert_eq!(refused.unwrap_err().code, ErrorCode::ContainerRunning);
     }
-    fixture.engine.container("web").unwrap().exit(0);
+    let container = fixture.engine.container("web").unwrap();
+    container.set_state(State::Restarting);
+    let fault = Fault::error(409, "You cannot remove a restarting container 12.");
+    fixture.engine.fail_next("DELETE /containers/*", [fault]);
+    let refused = fixture.manager.delete_container("web", false).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::ContainerRunning);
+    container.exit(0);
     let fault = Fault::error(409, "removal of container web is already in progress");
     fixture.engine.fail_next("DELETE /containers/*", [fault]);
     let refused = fixture.manager.delete_container("web", false).await;
